@@ -1,0 +1,21 @@
+/* The process-wide log: a ring of lines that hosts pull. Severities are the public enum culvert_log_severity. */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOG_LINE 256
+
+void log_set_severity(uint32_t severity);
+
+/* "name: text"; name is a session's. Cut to LOG_LINE; line ends inside the text become spaces. */
+void log_write(uint32_t severity, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_write_list(uint32_t severity, const char *name, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+
+/* As culvert_log_read. */
+int log_read(char *text, size_t size);
+
+#endif

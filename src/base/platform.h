@@ -1,0 +1,30 @@
+/* What only Linux has, or has its own way: a port to another system rewrites platform_linux.c and nothing else. */
+#ifndef BASE_PLATFORM_H
+#define BASE_PLATFORM_H
+
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Address space of zero pages that become memory when they are touched. NULL when there is none. */
+void *platform_reserve(size_t bytes);
+void platform_unreserve(void *base, size_t bytes);
+
+/* A descriptor that polls readable between platform_signal and platform_unsignal, and after its last duplicate's
+ * signal for good. Negative: errno's value, negated. */
+int platform_signal_create(void);
+int platform_signal_duplicate(int fd);
+void platform_signal(int fd);
+void platform_unsignal(int fd);
+
+/* Waits for the semaphore until deadline (clock_now's microseconds; INT64_MAX: for ever); whether it was posted. */
+bool platform_wait(sem_t *semaphore, int64_t deadline);
+
+/* Names the calling thread, for debuggers and top; at most 15 bytes are kept. */
+void platform_name_thread(const char *name);
+
+/* Processors that this process may run on, at least 1. */
+uint32_t platform_processors(void);
+
+#endif

@@ -1,0 +1,11 @@
+/* Marks memory that nobody may touch, so that ASan or Valgrind reports who does. Without either it costs nothing. */
+#ifndef BASE_POISON_H
+#define BASE_POISON_H
+
+#include <stddef.h>
+
+void poison(void *base, size_t bytes);
+/* The content is undefined afterwards. */
+void unpoison(void *base, size_t bytes);
+
+#endif
