@@ -72,6 +72,11 @@ struct codec {
     int (*admit)(const struct culvert_config *config, const struct codec_geometry *geometry,
                  const struct codec_rate *rate, char *why);
 
+    /* Whether an encoder that was opened at one rate needs a new one for another, by its amount (a level that it
+     * announced), though the setting is live. NULL: never. Pure. */
+    bool (*outgrows)(const struct culvert_config *config, const struct codec_geometry *geometry,
+                     const struct codec_rate *opened, const struct codec_rate *wanted);
+
     /* Bytes of the largest access unit of this geometry. Pure. */
     size_t (*bound)(const struct codec_geometry *geometry);
 

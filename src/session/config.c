@@ -1,1 +1,167 @@
-typedef int placeholder;
+#include "session/config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "frame/queue.h"
+
+#define FPS_MAX 1000
+#define FPS_TERM_MAX 1000000000u
+
+/* A field that is a number: its default, its range, and its name for messages. */
+struct field {
+    const char *name;
+    size_t offset;
+    uint32_t fallback, least, most;
+};
+
+#define FIELD(name, fallback, least, most) {#name, offsetof(struct culvert_config, name), fallback, least, most}
+
+static const struct field fields[] = {
+    FIELD(codec, CULVERT_CODEC_H264, 1, 1000),
+    FIELD(bitrate_kbps, 4000, 1, 500000),
+    FIELD(burst_ms, 70, 1, 4000),
+    FIELD(threads, 0, 0, 8),
+    FIELD(slices, 0, 0, 8),
+    FIELD(keyint, 0, 0, 1000000),
+    FIELD(profile, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_HIGH),
+    FIELD(level, 0, 0, 100),
+    FIELD(max_width, 1920, 2, 16384),
+    FIELD(max_height, 1088, 2, 16384),
+    FIELD(scale, 1, 1, 8),
+    FIELD(policy, CULVERT_POLICY_LATEST, CULVERT_POLICY_LATEST, CULVERT_POLICY_REJECT),
+};
+
+#define DEFAULT_SPEED 8
+#define DEFAULT_SLOTS 4
+
+static uint32_t *value_of(struct culvert_config *config, const struct field *field)
+{
+    return (uint32_t *)(void *)((char *)config + field->offset);
+}
+
+static void fill(struct culvert_config *config)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        uint32_t *value = value_of(config, &fields[i]);
+        if (*value == 0)
+            *value = fields[i].fallback;
+    }
+    if (config->speed == 0)
+        config->speed = DEFAULT_SPEED;
+    if (config->slots == 0 && config->policy != CULVERT_POLICY_LATEST)
+        config->slots = DEFAULT_SLOTS;
+    if (config->name[0] == '\0')
+        memcpy(config->name, "session", sizeof "session");
+}
+
+void config_defaults(struct culvert_config *config)
+{
+    memset(config, 0, sizeof *config);
+    fill(config);
+}
+
+int config_check_framerate(uint32_t num, uint32_t den, char *why)
+{
+    if (num >= 1 && den >= 1 && num <= FPS_TERM_MAX && den <= FPS_TERM_MAX && num >= den &&
+        num <= (uint64_t)den * FPS_MAX)
+        return 0;
+    snprintf(why, CODEC_WHY, "frame rate %" PRIu32 "/%" PRIu32 " is not 1 to %d frames per second: %s", num, den,
+             FPS_MAX, num == 0 && den == 0 ? "set fps_num and fps_den" : "both terms are 1 to 1000000000");
+    return CULVERT_E_RANGE;
+}
+
+static int check_field(const char *name, uint32_t value, uint32_t least, uint32_t most, char *why)
+{
+    if (value >= least && value <= most)
+        return 0;
+    snprintf(why, CODEC_WHY, "%s is %" PRIu32 ": set %" PRIu32 " to %" PRIu32 ", or 0 for the default", name, value,
+             least, most);
+    return CULVERT_E_RANGE;
+}
+
+int config_check_bitrate(uint32_t bitrate_kbps, char *why)
+{
+    return check_field("bitrate_kbps", bitrate_kbps, 1, 500000, why);
+}
+
+static int check_fields(struct culvert_config *config, char *why)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        const struct field *field = &fields[i];
+        const int error = check_field(field->name, *value_of(config, field), field->least, field->most, why);
+        if (error < 0)
+            return error;
+    }
+    if (config->speed == CULVERT_SPEED_SLOWEST || (config->speed >= 1 && config->speed <= 10))
+        return 0;
+    snprintf(why, CODEC_WHY, "speed is %" PRId32 ": set 1 to 10, or CULVERT_SPEED_SLOWEST", config->speed);
+    return CULVERT_E_RANGE;
+}
+
+static int check_text(const char *name, const char *text, size_t size, char *why)
+{
+    if (memchr(text, '\0', size) != NULL)
+        return 0;
+    snprintf(why, CODEC_WHY, "%s has no terminating NUL in its %zu bytes", name, size);
+    return CULVERT_E_ARGUMENT;
+}
+
+static int check_texts(const struct culvert_config *config, char *why)
+{
+    int error = check_text("name", config->name, sizeof config->name, why);
+    if (error == 0)
+        error = check_text("endpoint", config->endpoint, sizeof config->endpoint, why);
+    if (error == 0)
+        error = check_text("options", config->options, sizeof config->options, why);
+    if (error == 0 && config->endpoint[0] != '\0') {
+        snprintf(why, CODEC_WHY, "endpoint \"%s\" is not known: leave it empty to encode in this process",
+                 config->endpoint);
+        error = CULVERT_E_UNSUPPORTED;
+    }
+    return error;
+}
+
+static int check_slots(const struct culvert_config *config, char *why)
+{
+    const uint32_t slots = config->slots;
+    if (config->policy == CULVERT_POLICY_LATEST ? slots == 0
+                                                : slots >= 2 && slots <= QUEUE_SLOTS_MAX && (slots & (slots - 1)) == 0)
+        return 0;
+    snprintf(why, CODEC_WHY, "slots is %" PRIu32 ": set a power of two from 2 to %d with the policies block and reject, "
+             "and 0 with latest", slots, QUEUE_SLOTS_MAX);
+    return CULVERT_E_RANGE;
+}
+
+int config_resolve(struct culvert_config *config, char *why)
+{
+    if (config->flags != 0) {
+        snprintf(why, CODEC_WHY, "flags is %#" PRIx32 ": no flag is known, set 0", config->flags);
+        return CULVERT_E_ARGUMENT;
+    }
+    if ((config->max_width == 0) != (config->max_height == 0)) {
+        snprintf(why, CODEC_WHY, "max_width and max_height go together: set both, or none for 1920x1088");
+        return CULVERT_E_RANGE;
+    }
+    int error = check_texts(config, why);
+    if (error < 0)
+        return error;
+    fill(config);
+    error = check_fields(config, why);
+    if (error == 0)
+        error = config_check_framerate(config->fps_num, config->fps_den, why);
+    if (error == 0)
+        error = check_slots(config, why);
+    return error;
+}
+
+struct codec_rate config_rate(const struct culvert_config *config)
+{
+    return (struct codec_rate){
+        .bitrate_kbps = config->bitrate_kbps,
+        .burst_ms = config->burst_ms,
+        .fps_num = config->fps_num,
+        .fps_den = config->fps_den,
+    };
+}

@@ -1,1 +1,107 @@
-typedef int placeholder;
+#include "session/control.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "session/config.h"
+#include "session/session.h"
+
+/* With the lock held: gives the call its number and wakes the encoder's thread. */
+static int accept(struct session *session, int result, uint32_t *number)
+{
+    session->wanted.number++;
+    if (number != NULL)
+        *number = session->wanted.number;
+    sem_post(&session->doorbell);
+    return result;
+}
+
+/* With the lock held: what a change to this rate will do, by the codec's table and the present epoch. */
+static int foresee(const struct session *session, enum codec_setting setting, const struct codec_rate *rate, char *why)
+{
+    const struct codec *codec = session->codec;
+    if (codec->change[setting] == CODEC_REFUSED)
+        return CULVERT_E_UNSUPPORTED;
+    if (session->geometry.width == 0)
+        return 0;
+    const int error = codec->admit(&session->config, &session->geometry, rate, why);
+    if (error < 0)
+        return error;
+    const bool outgrown = session->opened.bitrate_kbps != 0 && codec->outgrows != NULL &&
+                          codec->outgrows(&session->config, &session->geometry, &session->opened, rate);
+    return outgrown || codec->change[setting] == CODEC_REOPENS ? CULVERT_REOPENS : 0;
+}
+
+static int set_rate(struct session *session, enum codec_setting setting, const struct codec_rate *change,
+                    uint32_t *number)
+{
+    char why[CODEC_WHY] = "this codec cannot change that while a session runs: open another";
+    pthread_mutex_lock(&session->lock);
+    struct codec_rate rate = session->wanted.rate;
+    if (setting == CODEC_BITRATE) {
+        rate.bitrate_kbps = change->bitrate_kbps;
+    } else {
+        rate.fps_num = change->fps_num;
+        rate.fps_den = change->fps_den;
+    }
+    int result = foresee(session, setting, &rate, why);
+    if (result >= 0) {
+        session->wanted.rate = rate;
+        result = accept(session, result, number);
+    }
+    pthread_mutex_unlock(&session->lock);
+    return result < 0 ? session_error(session, result, why) : result;
+}
+
+int control_bitrate(struct session *session, uint32_t bitrate_kbps, uint32_t *number)
+{
+    char why[CODEC_WHY];
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    const int error = config_check_bitrate(bitrate_kbps, why);
+    if (error < 0)
+        return session_error(session, error, why);
+    return set_rate(session, CODEC_BITRATE, &(struct codec_rate){.bitrate_kbps = bitrate_kbps}, number);
+}
+
+int control_framerate(struct session *session, uint32_t num, uint32_t den, uint32_t *number)
+{
+    char why[CODEC_WHY];
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    const int error = config_check_framerate(num, den, why);
+    if (error < 0)
+        return session_error(session, error, why);
+    return set_rate(session, CODEC_FRAMERATE, &(struct codec_rate){.fps_num = num, .fps_den = den}, number);
+}
+
+/* With the lock held. */
+static void want_key(struct session *session)
+{
+    session->wanted.keys++;
+    session->wanted.key_at = clock_now();
+}
+
+int control_keyframe(struct session *session, uint32_t *number)
+{
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    pthread_mutex_lock(&session->lock);
+    want_key(session);
+    const int result = accept(session, 0, number);
+    pthread_mutex_unlock(&session->lock);
+    return result;
+}
+
+int control_pause(struct session *session, bool paused, uint32_t *number)
+{
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    pthread_mutex_lock(&session->lock);
+    if (session->wanted.paused && !paused)
+        want_key(session);
+    session->wanted.paused = paused;
+    const int result = accept(session, 0, number);
+    pthread_mutex_unlock(&session->lock);
+    return result;
+}

@@ -1,1 +1,194 @@
-typedef int placeholder;
+#include "session/session.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/platform.h"
+#include "frame/convert.h"
+
+/* 128-byte alignment is part of the type: the queue's lines are. */
+static struct session *allocate(void)
+{
+    const size_t bytes = (sizeof(struct session) + MAILBOX_LINE - 1) & ~(size_t)(MAILBOX_LINE - 1);
+    struct session *session = aligned_alloc(MAILBOX_LINE, bytes);
+    if (session != NULL)
+        memset(session, 0, sizeof *session);
+    return session;
+}
+
+static bool reserve_memory(struct session *session)
+{
+    const struct culvert_config *config = &session->config;
+    const bool latest = config->policy == CULVERT_POLICY_LATEST;
+    const uint32_t slots = latest ? QUEUE_SLOTS_LATEST : config->slots;
+    const uint32_t width = (config->max_width + 1) & ~1u, height = (config->max_height + 1) & ~1u;
+    const struct codec_geometry largest = {.width = width, .height = height, .sar_num = 1, .sar_den = 1};
+    /* A picture may lie on its side, and strides are rounded up: room for both. */
+    const size_t upright = picture_bytes(width, height), lying = picture_bytes(height, width);
+    const size_t slot = upright > lying ? upright : lying;
+    const size_t pixels = (size_t)width * height;
+
+    session->frames = region_create(queue_bytes(slots, slot));
+    session->submitter.scratch = region_create(convert_scratch(pixels));
+    if (session->frames == NULL || session->submitter.scratch == NULL ||
+        !outbox_init(&session->outbox, session->codec->bound(&largest)) || !staging_init(&session->staging, 4 * pixels))
+        return false;
+    queue_init(session->frames->base, latest, slots, slot, &session->submitter.writer, &session->encoder.reader);
+    return true;
+}
+
+/* Signals are the host's: its handlers must not run on a thread that it does not know. */
+static bool start_thread(struct session *session)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return false;
+    session->running = pthread_create(&session->thread, NULL, encoder_run, session) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return session->running;
+}
+
+int session_open(const struct culvert_config *config, const struct codec *codec, struct session **out, char *why)
+{
+    struct session *session = allocate();
+    if (session == NULL || !clock_cond_init(&session->changed)) {
+        free(session);
+        snprintf(why, CODEC_WHY, "no memory for a session");
+        return CULVERT_E_MEMORY;
+    }
+    session->config = *config;
+    session->codec = codec;
+    session->signal = -1;
+    session->wanted.rate = (struct codec_rate){config->bitrate_kbps, config->burst_ms, config->fps_num, config->fps_den};
+    session->submitter.last_pts = -1;
+    pthread_mutex_init(&session->lock, NULL);
+    sem_init(&session->doorbell, 0, 0);
+
+    int error = codec->create(&session->config, &session->stream, why);
+    if (error == 0 && !reserve_memory(session)) {
+        snprintf(why, CODEC_WHY, "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
+                 config->max_width, config->max_height);
+        error = CULVERT_E_MEMORY;
+    }
+    epoch_init(&session->encoder.epoch, codec, session->stream);
+    if (error == 0 && !start_thread(session)) {
+        snprintf(why, CODEC_WHY, "the system gave no thread for the encoder: raise its limit on threads");
+        error = CULVERT_E_SYSTEM;
+    }
+    if (error < 0) {
+        session_destroy(session);
+        return error;
+    }
+    *out = session;
+    return 0;
+}
+
+void session_wake(struct session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    session->closing = true;
+    session_changed(session);
+    session_signal(session);
+    pthread_mutex_unlock(&session->lock);
+    sem_post(&session->doorbell);
+}
+
+void session_destroy(struct session *session)
+{
+    if (session == NULL)
+        return;
+    if (session->running) {
+        session_wake(session);
+        pthread_join(session->thread, NULL);
+    }
+    if (session->stream != NULL)
+        session->codec->destroy(session->stream);
+    if (session->signal >= 0)
+        close(session->signal);
+    staging_finish(&session->staging);
+    outbox_finish(&session->outbox);
+    region_unref(session->submitter.scratch);
+    region_unref(session->frames);
+    sem_destroy(&session->doorbell);
+    pthread_cond_destroy(&session->changed);
+    pthread_mutex_destroy(&session->lock);
+    free(session);
+}
+
+int session_finish(struct session *session)
+{
+    /* Sequentially consistent, as the submitter's `busy` is: one of the two sees the other, so no frame is published
+     * after the encoder's thread has found the queue empty for good. */
+    atomic_store(&session->finishing, true);
+    sem_post(&session->doorbell);
+    return 0;
+}
+
+void session_changed(struct session *session)
+{
+    if (session->waiters > 0)
+        pthread_cond_broadcast(&session->changed);
+}
+
+void session_signal(struct session *session)
+{
+    if (session->signal < 0)
+        return;
+    if (outbox_waiting(&session->outbox) > 0 || session->ended || session->failed || session->closing)
+        platform_signal(session->signal);
+    else
+        platform_unsignal(session->signal);
+}
+
+bool session_wait(struct session *session, int64_t deadline)
+{
+    session->waiters++;
+    const bool in_time = clock_cond_wait(&session->changed, &session->lock, deadline);
+    session->waiters--;
+    return in_time;
+}
+
+int session_error(struct session *session, int error, const char *why)
+{
+    pthread_mutex_lock(&session->lock);
+    snprintf(session->error, sizeof session->error, "%s", why);
+    pthread_mutex_unlock(&session->lock);
+    return error;
+}
+
+void session_params(struct session *session, char text[SESSION_PARAMS])
+{
+    pthread_mutex_lock(&session->lock);
+    memcpy(text, session->params, sizeof session->params);
+    pthread_mutex_unlock(&session->lock);
+}
+
+void session_error_text(struct session *session, char text[SESSION_TEXT])
+{
+    pthread_mutex_lock(&session->lock);
+    memcpy(text, session->error, sizeof session->error);
+    pthread_mutex_unlock(&session->lock);
+}
+
+int session_descriptor(struct session *session, int *fd)
+{
+    pthread_mutex_lock(&session->lock);
+    if (session->signal < 0) {
+        session->signal = platform_signal_create();
+        session_signal(session);
+    }
+    const int copy = session->signal < 0 ? session->signal : platform_signal_duplicate(session->signal);
+    pthread_mutex_unlock(&session->lock);
+    if (copy < 0)
+        return session_error(session, CULVERT_E_SYSTEM, "no descriptor is left: close some, or raise RLIMIT_NOFILE");
+    *fd = copy;
+    return 0;
+}

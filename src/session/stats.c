@@ -1,1 +1,89 @@
-typedef int placeholder;
+#include "session/stats.h"
+
+#include "session/session.h"
+
+void stats_take(struct stats *stats, uint32_t number)
+{
+    const uint32_t step = number - (uint32_t)stats->taken;
+    stats->outcomes[SKIPPED] += step - 1;
+    stats->settled += step - 1;
+    stats->taken += step;
+}
+
+void stats_settle(struct stats *stats, enum outcome outcome)
+{
+    stats->outcomes[outcome]++;
+    stats->settled++;
+    stats->last = outcome;
+}
+
+void stats_packet(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes, uint32_t total_us)
+{
+    stats->packets++;
+    stats->bytes += bytes;
+    stats->control = packet->control;
+    if (packet->flags & CULVERT_PACKET_KEY)
+        stats->keyframes++;
+    latency_record(&stats->wait, packet->wait_us);
+    latency_record(&stats->encode, packet->encode_us);
+    if (packet->flags & CULVERT_PACKET_INSERTED) {
+        stats->inserted++;
+        return;
+    }
+    latency_record(&stats->convert, packet->convert_us);
+    latency_record(&stats->total, total_us);
+}
+
+/* Frames that were submitted since the one taken last. With LATEST all but the newest are displaced already, though the
+ * encoder's thread will only find out when it takes the next. It takes under the lock that is held here, and the
+ * producer counts after it hands over: so a frame counted here as displaced can never be taken any more. */
+static void add_queued(const struct session *session, struct culvert_stats *out)
+{
+    const uint32_t ahead = queue_submitted(&session->encoder.reader) - (uint32_t)session->stats.taken;
+    if ((int32_t)ahead <= 0)
+        return;
+    out->submitted += ahead;
+    if (session->config.policy == CULVERT_POLICY_LATEST) {
+        out->skipped += ahead - 1;
+        out->settled += ahead - 1;
+    }
+}
+
+static void copy_counts(const struct session *session, struct culvert_stats *out)
+{
+    const struct stats *stats = &session->stats;
+    out->slots = session->config.policy == CULVERT_POLICY_LATEST ? QUEUE_SLOTS_LATEST : session->config.slots;
+    out->submitted = stats->taken;
+    out->settled = stats->settled;
+    out->encoded = stats->outcomes[ENCODED];
+    out->skipped = stats->outcomes[SKIPPED];
+    out->repeated = stats->outcomes[REPEATED];
+    out->dropped = stats->outcomes[DROPPED];
+    out->lost = stats->outcomes[LOST];
+    out->failed = stats->outcomes[FAILED];
+    out->inserted = stats->inserted;
+    out->packets = stats->packets;
+    out->bytes = stats->bytes;
+    out->keyframes = stats->keyframes;
+    out->epochs = stats->epochs;
+    out->reopened = stats->reopened;
+    out->control = stats->control;
+}
+
+void session_stats(struct session *session, struct culvert_stats *out)
+{
+    pthread_mutex_lock(&session->lock);
+    *out = (struct culvert_stats){.size = sizeof *out};
+    copy_counts(session, out);
+    add_queued(session, out);
+    out->queued_packets = outbox_waiting(&session->outbox);
+    out->bitrate_kbps = session->wanted.rate.bitrate_kbps;
+    out->fps_num = session->wanted.rate.fps_num;
+    out->fps_den = session->wanted.rate.fps_den;
+    out->paused = session->wanted.paused;
+    latency_summary(&session->stats.wait, &out->wait);
+    latency_summary(&session->stats.convert, &out->convert);
+    latency_summary(&session->stats.encode, &out->encode);
+    latency_summary(&session->stats.total, &out->total);
+    pthread_mutex_unlock(&session->lock);
+}

@@ -1,0 +1,48 @@
+/* What the exported functions share: structs across the border, and handles. */
+#ifndef ABI_ABI_H
+#define ABI_ABI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "culvert/culvert.h"
+
+struct codec;
+struct loan;
+struct session;
+
+/* ---- Structs, which begin with their size in the caller's version ---------------------------------------------- */
+
+/* Copies an input struct of the caller's version into ours: extends a smaller one with zeroes, refuses a larger one whose
+ * unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
+int abi_read(void *ours, size_t ours_size, const void *theirs);
+/* Whether an output struct has a size that abi_write can use. */
+bool abi_writable(const void *theirs);
+/* Copies ours out, up to the smaller size; the caller's size field stays. */
+void abi_write(void *theirs, const void *ours, size_t ours_size);
+
+/* Copies text out with its NUL, cut to size. */
+void abi_write_text(char *text, size_t size, const char *ours);
+
+/* ---- Sessions ---------------------------------------------------------------------------------------------------- */
+
+/* culvert_open with the codec given; config was read. */
+int abi_open(struct culvert_config *config, const struct codec *codec, culvert_session *session, char *why);
+
+/* Takes a reference on a session: 0, or what the call returns. */
+int abi_enter(culvert_session handle, struct session **session);
+/* Gives it back; returns result. */
+int abi_leave(culvert_session handle, int result);
+
+/* How most calls begin; they end with `return abi_leave(handle, result)`. */
+#define ABI_ENTER(handle, name)                                                                                        \
+    struct session *name;                                                                                              \
+    const int entered = abi_enter(handle, &name);                                                                      \
+    if (entered < 0)                                                                                                   \
+    return entered
+
+/* Enters the session of a loan that was claimed. When the session was closed, the loan is ended. */
+int abi_enter_lender(culvert_loan number, struct loan *loan, struct session **session);
+
+#endif

@@ -1,0 +1,57 @@
+/* The bounded queue of packets between the encoder's thread and the one that receives. Its memory is one region, so that
+ * packets which are lent outlive the session. Not locked: the session's lock guards every call; the bytes themselves are
+ * written and read outside it, by whoever holds the room or the entry.
+ *
+ * Access units lie one behind the other, each in one piece; room is given back in order, up to the oldest packet that is
+ * still lent. */
+#ifndef SESSION_OUTBOX_H
+#define SESSION_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/region.h"
+#include "culvert/culvert.h"
+#include "session/loan.h"
+
+#define OUTBOX_PACKETS 256 /* a power of two */
+
+struct outbox_entry {
+    struct loan loan; /* of this packet, while it is lent */
+    struct culvert_packet packet;
+    size_t offset, bytes;
+    bool done; /* received or given back: its room is free once all before it are done */
+};
+
+struct outbox {
+    struct region *region; /* entries, then bytes */
+    struct outbox_entry *entries;
+    uint8_t *memory;
+    size_t capacity;
+    size_t unit_max; /* of an access unit */
+    size_t write;    /* where the next one goes */
+    uint32_t head;   /* pushed */
+    uint32_t next;   /* taken by the receiver */
+    uint32_t tail;   /* freed */
+};
+
+/* unit_max is the largest access unit's bytes. False: no memory. */
+bool outbox_init(struct outbox *outbox, size_t unit_max);
+void outbox_finish(struct outbox *outbox);
+
+/* Whether an access unit of any size fits, and where it goes. NULL: the host must receive first. */
+uint8_t *outbox_reserve(struct outbox *outbox);
+/* Queues what was written there; description->bytes are `bytes`. */
+void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, size_t bytes);
+
+/* The oldest packet that waits, or NULL; and its bytes. */
+struct outbox_entry *outbox_oldest(const struct outbox *outbox);
+const uint8_t *outbox_bytes(const struct outbox *outbox, const struct outbox_entry *entry);
+uint32_t outbox_waiting(const struct outbox *outbox);
+
+/* The oldest one is the caller's from now on, until outbox_done. */
+void outbox_take(struct outbox *outbox);
+void outbox_done(struct outbox *outbox, struct outbox_entry *entry);
+
+#endif

@@ -1,0 +1,149 @@
+/* One stream: a host's thread that submits, one that receives, and the encoder's thread between them.
+ *
+ * Fields stand with the thread that owns them. What several threads share is guarded by `lock`, but for the queue of
+ * frames, which is lock-free, and the few atomics. docs/memory.md tells the whole story. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec/codec.h"
+#include "frame/queue.h"
+#include "session/control.h"
+#include "session/epoch.h"
+#include "session/loan.h"
+#include "session/outbox.h"
+#include "session/stats.h"
+
+#define SESSION_TEXT 256
+#define SESSION_PARAMS 2048
+#define PENDING_MAX 8 /* pictures that a codec may hold back, and one */
+
+/* The submitting thread's: whoever holds `busy`. */
+struct submitter {
+    _Atomic uint32_t busy;
+    struct queue_writer writer;
+    struct region *scratch;
+    int64_t last_pts;
+    uint32_t keys;                  /* key frames that frames asked for */
+    struct codec_geometry admitted; /* the last one that the codec was asked about */
+};
+
+/* A frame on its way through the codec. */
+struct pending {
+    struct frame frame;
+    uint32_t control; /* obeyed */
+    uint32_t wait_us;
+    bool inserted, begins, reopens;
+};
+
+/* The encoder thread's. */
+struct encoder {
+    struct queue_reader reader;
+    struct epoch epoch;
+    struct wanted order;       /* what was wanted when the present work was found */
+    uint8_t *room;             /* in the outbox, for the present access unit */
+    struct pending pending[PENDING_MAX]; /* by tag */
+    uint32_t tag;              /* of the next picture */
+    uint32_t oldest;           /* whose outcome is open */
+    uint32_t opening_us;       /* what this epoch's encoder took to open; 0 once reported */
+    uint32_t encoded;          /* content of the frame encoded last; 0: none */
+    uint32_t keys_by_frames;   /* served, of frame.key */
+    uint32_t keys_by_control;  /* served, of wanted.keys */
+    uint32_t inserted;         /* since the frame taken last */
+    int64_t key_pts;           /* of the last key frame */
+    int64_t packet_pts;        /* of the last packet */
+};
+
+struct session {
+    struct culvert_config config; /* resolved; constant */
+    const struct codec *codec;
+    struct codec_stream *stream;  /* the encoder thread's, once it runs */
+    struct region *frames;        /* queue_shared and the slots */
+    pthread_t thread;
+    bool running;
+    sem_t doorbell;               /* the encoder's thread sleeps here alone; anyone rings */
+    _Atomic bool finishing;       /* culvert_finish was called */
+    _Atomic uint32_t receiving;   /* some thread holds the receiving role */
+
+    struct submitter submitter;
+    struct encoder encoder;
+
+    pthread_mutex_t lock; /* guards what follows; never held over a conversion, a copy or an encode */
+    pthread_cond_t changed;
+    uint32_t waiters;     /* on `changed` */
+    bool closing;
+    bool ended;           /* everything was encoded after culvert_finish */
+    bool starved;         /* the encoder waits for room in the outbox */
+    bool failed;          /* frames failed, and the host was not told yet */
+    int signal;           /* culvert_fd's descriptor; -1: nobody asked yet */
+    struct wanted wanted;
+    struct codec_geometry geometry; /* of the frame taken last; width 0: none */
+    struct codec_rate opened;       /* of the present epoch's encoder when it was opened; bitrate 0: none */
+    struct outbox outbox;
+    struct staging staging;
+    struct stats stats;
+    char error[SESSION_TEXT];
+    char params[SESSION_PARAMS];
+};
+
+/* ---- Life ------------------------------------------------------------------------------------------------------- */
+
+/* config was resolved. 0 and a session whose thread runs, or an error with the reason in why, and nothing is held. */
+int session_open(const struct culvert_config *config, const struct codec *codec, struct session **session, char *why);
+/* Wakes every call that blocks, for good. */
+void session_wake(struct session *session);
+/* No call may be inside any more. NULL is nothing. */
+void session_destroy(struct session *session);
+int session_finish(struct session *session);
+
+/* ---- Between the threads; all with the lock held unless said -------------------------------------------------- */
+
+/* Something that others may wait for has changed. */
+void session_changed(struct session *session);
+/* Makes the descriptor readable or not, as it now should be. */
+void session_signal(struct session *session);
+/* Waits for a change: false at the deadline. */
+bool session_wait(struct session *session, int64_t deadline);
+/* Keeps a line for culvert_error_text and returns error; without the lock. */
+int session_error(struct session *session, int error, const char *why);
+
+/* ---- Calls; each returns a public result ------------------------------------------------------------------------ */
+
+/* *number: low bits of the number of the frame submitted last. */
+int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size,
+                   int64_t deadline, uint32_t *number);
+int session_lease(struct session *session, uint32_t handle, uint32_t format, uint32_t width, uint32_t height,
+                  uint32_t *loan, void **data, size_t *size);
+int session_commit(struct session *session, const struct culvert_frame *frame, struct lease *lease);
+void session_abandon(struct session *session, struct lease *lease);
+
+/* Where a packet goes: into the host's buffer, or, with loan not NULL, lent in place. */
+struct reception {
+    void *buffer;
+    size_t capacity;
+    size_t *bytes;
+    const void **data;
+    uint32_t *loan;
+    uint32_t handle; /* of the session, for the loan */
+};
+
+/* *packet is written on success alone. */
+int session_receive(struct session *session, const struct reception *reception, struct culvert_packet *packet,
+                    uint32_t timeout_ms);
+int session_encode(struct session *session, const struct culvert_frame *frame, const void *data, size_t size,
+                   const struct reception *reception, struct culvert_packet *packet, uint32_t timeout_ms);
+/* Copies out, each with its NUL. */
+void session_params(struct session *session, char text[SESSION_PARAMS]);
+void session_error_text(struct session *session, char text[SESSION_TEXT]);
+/* Of a packet that was lent. */
+void session_release(struct session *session, struct outbox_entry *entry);
+int session_descriptor(struct session *session, int *fd);
+
+/* The encoder's thread. */
+void *encoder_run(void *session);
+
+#endif

@@ -1,0 +1,36 @@
+/* What became of every frame and packet. The encoder's thread alone counts, under the session's lock. */
+#ifndef SESSION_STATS_H
+#define SESSION_STATS_H
+
+#include <stdint.h>
+
+#include "session/latency.h"
+
+struct session;
+struct frame;
+
+/* What a frame comes to; in the order of culvert_stats. */
+enum outcome { ENCODED, SKIPPED, REPEATED, DROPPED, LOST, FAILED, OUTCOMES };
+
+struct stats {
+    uint64_t taken;              /* number of the frame taken last */
+    uint64_t settled;            /* number of the frame whose outcome became known last */
+    uint64_t outcomes[OUTCOMES]; /* their sum is `settled` */
+    enum outcome last;           /* of the frame settled last */
+    uint64_t inserted, packets, bytes, keyframes;
+    uint64_t epochs, reopened;
+    uint32_t control; /* obeyed */
+    struct latency wait, convert, encode, total;
+};
+
+/* A frame was taken; those between it and the one taken before were displaced by newer ones. */
+void stats_take(struct stats *stats, uint32_t number);
+/* The oldest frame that was taken and not settled has this outcome. */
+void stats_settle(struct stats *stats, enum outcome outcome);
+/* A packet goes out; total_us counts from the call of submit. */
+void stats_packet(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes, uint32_t total_us);
+
+/* A consistent snapshot, from any thread. */
+void session_stats(struct session *session, struct culvert_stats *out);
+
+#endif
