@@ -30,8 +30,11 @@ static int await_packet(struct session *session, int64_t deadline)
 static void give_back(struct session *session, struct outbox_entry *entry)
 {
     outbox_done(&session->outbox, entry);
-    if (session->starved)
-        sem_post(&session->doorbell);
+    if (!session->starved)
+        return;
+    /* Here, not when the encoder wakes up: a host that has received everything is not to be told that it must. */
+    session->starved = outbox_reserve(&session->outbox) == NULL;
+    sem_post(&session->doorbell);
 }
 
 static int copy_out(struct session *session, const struct reception *reception)
