@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #define CLOCK_NEVER INT64_MAX /* a deadline that does not come */
 
@@ -12,6 +13,9 @@ int64_t clock_now(void);
 
 /* The deadline timeout_ms from now; UINT32_MAX gives CLOCK_NEVER. */
 int64_t clock_deadline(uint32_t timeout_ms);
+
+/* As the system's calls want it; not for CLOCK_NEVER. */
+struct timespec clock_timespec(int64_t time);
 
 /* A condition variable whose waits are on this clock. False: out of memory. */
 bool clock_cond_init(pthread_cond_t *cond);

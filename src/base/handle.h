@@ -1,13 +1,16 @@
 /* Handles: numbers for objects, safe against use after close from any thread.
  *
- * A handle is 12 bits of index and 20 bits of generation; generations start at 1, so 0 is no handle. A slot's word holds
- * the generation, a closing bit and an 11-bit count of references, and is the only thing a call touches before it knows
- * that the object is alive. A slot whose generations are used up is retired; free slots are reused oldest first. */
+ * A handle is 12 bits of index and 20 bits of generation; generations start at 1, so 0 is no handle. A slot's word
+ * holds the generation, a closing bit and an 11-bit count of references, and is the only thing a call touches before it
+ * knows that the object is alive. Every use of a slot is a generation of its own; when they are used up, the slot is
+ * retired. Slots that were never used come first, then free ones, oldest first: that keeps a closed number out of use
+ * for as long as can be.
+ *
+ * After fork, every handle of the parent's is invalid in the child; the objects are forgotten there, not freed. */
 #ifndef BASE_HANDLE_H
 #define BASE_HANDLE_H
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #define HANDLE_INDEX_BITS 12
@@ -29,7 +32,6 @@ struct handle_table {
     pthread_cond_t idle;
     uint32_t used;        /* slots that were ever handed out */
     uint32_t first, last; /* of the free list; HANDLE_SLOTS: none */
-    bool protected;       /* registered with fork_protect */
     struct handle_slot slots[HANDLE_SLOTS];
 };
 
@@ -42,6 +44,10 @@ struct handle_table {
 /* Errors are the public ones. 0, or CULVERT_E_LIMIT. */
 int handle_insert(struct handle_table *table, void *object, uint32_t *handle);
 
+/* A table is used in one of two ways, never in both. */
+
+/* ---- Objects that many callers share: acquire and release, and close */
+
 /* Takes a reference: 0 and the object, CULVERT_E_HANDLE, or CULVERT_E_BUSY (2047 references). */
 int handle_acquire(struct handle_table *table, uint32_t handle, void **object);
 void handle_release(struct handle_table *table, uint32_t handle);
@@ -51,10 +57,12 @@ void handle_release(struct handle_table *table, uint32_t handle);
  * Afterwards the handle is gone and the object the caller's alone. */
 int handle_close(struct handle_table *table, uint32_t handle, void (*wake)(void *object), void **object);
 
-/* For objects that one caller uses at a time, and without references: claim shuts everyone else out (CULVERT_E_HANDLE,
- * or CULVERT_E_BUSY while another has claimed it), then either unclaim, or retire, after which the handle is gone. */
+/* ---- Objects that one caller uses at a time: claim, then unclaim or retire */
+
+/* Shuts everyone else out: 0 and the object, CULVERT_E_HANDLE, or CULVERT_E_BUSY while another has claimed it. */
 int handle_claim(struct handle_table *table, uint32_t handle, void **object);
 void handle_unclaim(struct handle_table *table, uint32_t handle);
+/* Afterwards the handle is gone. */
 void handle_retire(struct handle_table *table, uint32_t handle);
 
 #endif

@@ -1,4 +1,5 @@
-/* The process-wide log: a ring of lines that hosts pull. Severities are the public enum culvert_log_severity. */
+/* The process-wide log: a ring of lines that hosts pull. Severities are the public enum culvert_log_severity. A forked
+ * child begins with an empty log: the parent's lines are the parent's to read. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -7,10 +8,12 @@
 #include <stdint.h>
 
 #define LOG_LINE 256
+#define LOG_LINES 256
 
 void log_set_severity(uint32_t severity);
 
-/* "name: text"; name is a session's. Cut to LOG_LINE; line ends inside the text become spaces. */
+/* "error name: text"; name is a session's, NULL or "" when it is about none. Cut to LOG_LINE, never inside a UTF-8
+ * sequence; line ends and other control characters become spaces. */
 void log_write(uint32_t severity, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void log_write_list(uint32_t severity, const char *name, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));

@@ -18,7 +18,8 @@ int platform_signal_duplicate(int fd);
 void platform_signal(int fd);
 void platform_unsignal(int fd);
 
-/* Waits for the semaphore until deadline (clock_now's microseconds; INT64_MAX: for ever); whether it was posted. */
+/* Waits for the semaphore until deadline (clock_now's microseconds; INT64_MAX: for ever); whether it was posted. A mere
+ * wake-up: what it announces travels by atomics or under a lock, since ThreadSanitizer does not know this wait. */
 bool platform_wait(sem_t *semaphore, int64_t deadline);
 
 /* Names the calling thread, for debuggers and top; at most 15 bytes are kept. */

@@ -1,1 +1,77 @@
-typedef int placeholder;
+#include "base/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+void *platform_reserve(size_t bytes)
+{
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return base != MAP_FAILED ? base : NULL;
+}
+
+void platform_unreserve(void *base, size_t bytes)
+{
+    munmap(base, bytes);
+}
+
+int platform_signal_create(void)
+{
+    const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return fd >= 0 ? fd : -errno;
+}
+
+int platform_signal_duplicate(int fd)
+{
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return copy >= 0 ? copy : -errno;
+}
+
+void platform_signal(int fd)
+{
+    eventfd_write(fd, 1);
+}
+
+void platform_unsignal(int fd)
+{
+    /* O_NONBLOCK belongs to all duplicates, and a host's runtime may have cleared it on its own. */
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    eventfd_t value;
+    if (poll(&ready, 1, 0) == 1)
+        eventfd_read(fd, &value);
+}
+
+bool platform_wait(sem_t *semaphore, int64_t deadline)
+{
+    const bool forever = deadline == CLOCK_NEVER;
+    const struct timespec until = forever ? (struct timespec){0} : clock_timespec(deadline);
+    int result;
+    do {
+        result = forever ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
+    } while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+void platform_name_thread(const char *name)
+{
+    char kept[16];
+    snprintf(kept, sizeof kept, "%s", name);
+    pthread_setname_np(pthread_self(), kept);
+}
+
+uint32_t platform_processors(void)
+{
+    cpu_set_t allowed;
+    long count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+    if (count < 1) /* more processors than a cpu_set_t holds */
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : (uint32_t)count;
+}
