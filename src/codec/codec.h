@@ -64,7 +64,7 @@ struct codec {
     void (*version)(char *text, size_t size);
 
     /* Checks the settings that are the codec's (profile, level, options, ...; ranges were checked) and builds the
-     * stream. 0, or CULVERT_E_OPTION, _UNSUPPORTED, _LEVEL, _MEMORY with the reason in why. */
+     * stream. 0, or CULVERT_E_OPTION, _RANGE (no such level), _UNSUPPORTED, _MEMORY with the reason in why. */
     int (*create)(const struct culvert_config *config, struct codec_stream **stream, char *why);
     void (*destroy)(struct codec_stream *stream);
 
