@@ -1,0 +1,9 @@
+/* The subcommands. Each returns the exit status; argv[0] is its name. */
+#ifndef TOOLS_COMMANDS_H
+#define TOOLS_COMMANDS_H
+
+int command_encode(int argc, char **argv);
+int command_demo(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+
+#endif

@@ -1,0 +1,280 @@
+#include "commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libavutil/mathematics.h>
+
+#include "console.h"
+#include "input.h"
+#include "interrupt.h"
+#include "output.h"
+#include "pace.h"
+#include "parse.h"
+#include "progress.h"
+#include "settings.h"
+#include "stream.h"
+
+#define WHY 512
+#define SECOND 1000000
+
+struct encode {
+    struct settings settings;
+    struct input input; /* the present one */
+    struct output output;
+    struct stream stream;
+    struct progress progress;
+    uint8_t *data; /* a frame */
+    size_t capacity;
+    uint32_t fps_num, fps_den; /* of the present input */
+    bool rate_given;           /* by --fps */
+    bool widens;               /* no --max-size was given */
+    int64_t pts;               /* of the next frame */
+    int64_t clock;             /* when pts 0 is due, under --realtime */
+    uint64_t done;             /* units of the inputs before the present one */
+    char why[WHY];             /* what ended it early; "": nothing */
+};
+
+static const struct input_raw *raw_of(const struct settings_input *file)
+{
+    return file->has_raw ? &file->raw : NULL;
+}
+
+static void widen(struct culvert_config *config, const struct culvert_frame *frame)
+{
+    const uint32_t scale = config->scale ? config->scale : 1;
+    const uint32_t width = (frame->width * scale + 1) & ~1u, height = (frame->height * scale + 1) & ~1u;
+    const uint32_t wide = width > height ? width : height, narrow = width > height ? height : width;
+    if (wide > config->max_width && wide <= 16384)
+        config->max_width = wide;
+    if (narrow > config->max_height && narrow <= 16384)
+        config->max_height = narrow;
+}
+
+/* What the time left is reckoned by: frames where each takes its time, else bytes. */
+static uint64_t units(const struct encode *encode, uint64_t bytes)
+{
+    const struct input *input = &encode->input;
+    const size_t mark = input->marked ? sizeof "FRAME\n" - 1 : 0;
+    return encode->settings.realtime ? bytes / (input->bytes + mark) : bytes;
+}
+
+/* Adds what a file holds to total; false when there is no telling. */
+static bool look_ahead(struct encode *encode, const struct settings_input *file, uint64_t *total)
+{
+    struct stat status;
+    char why[INPUT_WHY];
+    /* What is wrong with it is said when its turn comes, so that what stands before it is encoded. */
+    if (strcmp(file->path, "-") == 0 || stat(file->path, &status) < 0 || !S_ISREG(status.st_mode) ||
+        input_open(&encode->input, file->path, raw_of(file), why) < 0)
+        return false;
+    if (encode->widens)
+        widen(&encode->settings.config, &encode->input.frame);
+    *total += units(encode, (uint64_t)status.st_size);
+    input_close(&encode->input);
+    return true;
+}
+
+/* Before anything is encoded: every file is there, and the largest frame is known. */
+static int survey(struct encode *encode)
+{
+    struct settings *settings = &encode->settings;
+    uint64_t total = 0;
+    bool known = true;
+    encode->widens = settings->config.max_width == 0;
+    if (encode->widens) {
+        settings->config.max_width = 1920;
+        settings->config.max_height = 1088;
+    }
+    for (size_t i = 0; i < settings->input_count; i++) {
+        const struct settings_input *file = &settings->inputs[i];
+        if (output_is(settings->output, file->path))
+            return misuse("encode", "%s: is both an input and the output", file->path);
+        if (strcmp(file->path, "-") != 0 && access(file->path, R_OK) < 0)
+            return fail("%s: cannot be opened: %s", file->path, strerror(errno));
+        known = look_ahead(encode, file, &total) && known;
+    }
+    progress_begin(&encode->progress, settings->quiet, known ? total : 0);
+    return STATUS_OK;
+}
+
+/* Opens an input, with room for a frame of it and its rate. */
+static int begin_input(struct encode *encode, const struct settings_input *file)
+{
+    struct input *input = &encode->input;
+    if (input_open(input, file->path, raw_of(file), encode->why) < 0)
+        return -1;
+    settings_look(&encode->settings, &input->frame);
+    if (input->bytes > encode->capacity) {
+        free(encode->data);
+        encode->data = malloc(input->bytes);
+        encode->capacity = encode->data ? input->bytes : 0;
+    }
+    if (!encode->rate_given && input->fps_num && input->fps_den) {
+        encode->fps_num = input->fps_num;
+        encode->fps_den = input->fps_den;
+    }
+    if (!encode->data)
+        snprintf(encode->why, WHY, "%.300s: no memory for a frame of %zu bytes", input->name, input->bytes);
+    else if (!encode->fps_num)
+        snprintf(encode->why, WHY, "%.300s: it states no frame rate: give it with --fps", input->name);
+    else if (!rate_valid(encode->fps_num, encode->fps_den))
+        snprintf(encode->why, WHY, "%.300s: its frame rate, %u/%u, is not from 1 to 1000: give one with --fps",
+                 input->name, encode->fps_num, encode->fps_den);
+    else
+        return 0;
+    input_close(input);
+    return -1;
+}
+
+static void explain(struct encode *encode, int error, const char *why)
+{
+    const struct culvert_config *config = &encode->settings.config;
+    const struct input *input = &encode->input;
+    if (error == CULVERT_E_SIZE)
+        snprintf(encode->why, WHY, "%.300s: its %ux%u pixels are more than %ux%u: announce them with --max-size",
+                 input->name, input->frame.width, input->frame.height, config->max_width, config->max_height);
+    else if (why[0])
+        snprintf(encode->why, WHY, "%.200s: frame %llu: %.200s", input->name, (unsigned long long)input->frames, why);
+}
+
+/* Frames go to the session until the input ends; -1 when the stream ends with it. */
+static int feed(struct encode *encode)
+{
+    struct input *input = &encode->input;
+    struct culvert_frame frame = input->frame;
+    const int64_t start = encode->pts;
+    enum input_result result;
+    char why[STREAM_WHY];
+    while ((result = input_read(input, encode->data, encode->why)) == INPUT_FRAME) {
+        frame.pts = encode->pts;
+        if (encode->settings.realtime)
+            pace_until(encode->clock + frame.pts);
+        const int error = stream_submit(&encode->stream, &frame, encode->data, input->bytes, why);
+        if (error < 0) {
+            explain(encode, error, why);
+            return -1;
+        }
+        encode->pts = start + av_rescale((int64_t)input->frames, (int64_t)SECOND * encode->fps_den, encode->fps_num);
+        progress_update(&encode->progress, encode->stream.session, encode->done + units(encode, input->source.consumed),
+                        encode->pts);
+    }
+    encode->done += units(encode, input->source.consumed);
+    return result == INPUT_END && !interrupted() ? 0 : -1;
+}
+
+static int change_input(struct encode *encode, const struct settings_input *file)
+{
+    const uint32_t num = encode->fps_num, den = encode->fps_den;
+    if (begin_input(encode, file) < 0)
+        return -1;
+    if ((uint64_t)num * encode->fps_den == (uint64_t)encode->fps_num * den)
+        return 0;
+    const int result = culvert_set_framerate(encode->stream.session, encode->fps_num, encode->fps_den, NULL);
+    if (result >= 0)
+        return 0;
+    snprintf(encode->why, WHY, "%.300s: its frame rate, %u/%u: %s", file->path, encode->fps_num, encode->fps_den,
+             culvert_strerror(result));
+    input_close(&encode->input);
+    return -1;
+}
+
+static void feed_all(struct encode *encode)
+{
+    const struct settings *settings = &encode->settings;
+    encode->clock = pace_now();
+    int result = feed(encode);
+    input_close(&encode->input);
+    for (size_t i = 1; result == 0 && i < settings->input_count; i++) {
+        result = change_input(encode, &settings->inputs[i]);
+        if (result == 0) {
+            result = feed(encode);
+            input_close(&encode->input);
+        }
+    }
+    progress_end(&encode->progress);
+}
+
+static int conclude(struct encode *encode, struct report *report)
+{
+    const struct settings *settings = &encode->settings;
+    const bool piped = strcmp(settings->output, "-") == 0;
+    const char *output = piped ? "standard output" : settings->output;
+    if (settings->json)
+        report_json(piped ? stderr : stdout, report);
+    if (!encode->why[0] && report->stats.submitted == 0)
+        return fail("%s: there is no frame in it", settings->inputs[0].path);
+    if (encode->why[0] && encode->output.bytes > 0 && !atomic_load(&encode->stream.broken))
+        return fail("%s; what was encoded before is in %.200s", encode->why, output);
+    if (encode->why[0])
+        return fail("%s", encode->why);
+    if (!settings->json && !settings->quiet)
+        report_text(stderr, output, report);
+    return STATUS_OK;
+}
+
+/* From the first input, which is open, to the end. */
+static int encode_stream(struct encode *encode)
+{
+    struct settings *settings = &encode->settings;
+    struct report report;
+    char why[STREAM_WHY];
+    encode->stream.output = &encode->output;
+    settings_rate(settings, encode->fps_num, encode->fps_den);
+    const int result = stream_open(&encode->stream, &settings->config, why);
+    if (result < 0) {
+        input_close(&encode->input);
+        output_close(&encode->output, encode->why);
+        return settings_status(result) == STATUS_USAGE ? misuse("encode", "%s", why) : fail("%s", why);
+    }
+    feed_all(encode);
+    if (stream_close(&encode->stream, &report, why) < 0)
+        snprintf(encode->why, WHY, "%s", why);
+    if (output_close(&encode->output, why) < 0 && !encode->why[0])
+        snprintf(encode->why, WHY, "%s", why);
+    report.media = encode->pts;
+    return conclude(encode, &report);
+}
+
+static int run(struct encode *encode)
+{
+    struct settings *settings = &encode->settings;
+    if (strcmp(settings->output, "-") == 0 && isatty(STDOUT_FILENO))
+        return misuse("encode", "-o -: standard output is a terminal");
+    const int status = survey(encode);
+    if (status != STATUS_OK)
+        return status;
+    encode->rate_given = settings->config.fps_num != 0;
+    encode->fps_num = settings->config.fps_num;
+    encode->fps_den = settings->config.fps_den;
+    if (begin_input(encode, &settings->inputs[0]) < 0)
+        return fail("%s", encode->why);
+    if (encode->widens)
+        widen(&settings->config, &encode->input.frame);
+    if (output_open(&encode->output, settings->output, encode->why) < 0) {
+        input_close(&encode->input);
+        return fail("%s", encode->why);
+    }
+    return encode_stream(encode);
+}
+
+int command_encode(int argc, char **argv)
+{
+    struct encode encode = {0};
+    int status = settings_parse(&encode.settings, COMMAND_ENCODE, argc, argv);
+    if (status == STATUS_OK && encode.settings.help) {
+        puts(
+            "usage: culvert encode [OPTION...] INPUT... -o OUTPUT\n\n"
+            "Encodes Y4M files, or - for standard input, one after another into one stream.\n");
+        settings_print(stdout, COMMAND_ENCODE);
+    } else if (status == STATUS_OK) {
+        status = run(&encode);
+    }
+    free(encode.data);
+    settings_free(&encode.settings);
+    return status;
+}

@@ -1,0 +1,179 @@
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "parse.h"
+
+#define ENCODE COMMAND_ENCODE
+#define DEMO COMMAND_DEMO
+#define BOTH (ENCODE | DEMO)
+
+static void *field(struct settings *settings, const struct option_rule *rule)
+{
+    return (char *)settings + rule->offset;
+}
+
+static bool set_number(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    return parse_number(value, rule->least, rule->most, field(settings, rule));
+}
+
+static bool set_flag(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)value;
+    *(bool *)field(settings, rule) = true;
+    return true;
+}
+
+static bool set_path(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    *(const char **)field(settings, rule) = value;
+    return *value != '\0';
+}
+
+static bool set_text(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    return (size_t)snprintf(field(settings, rule), rule->most, "%s", value) < rule->most;
+}
+
+/* The place of the value among the words, or -1. */
+static int choose(const char *words, const char *value)
+{
+    const size_t length = strlen(value);
+    for (int place = 0;; place++) {
+        const size_t word = strcspn(words, "|");
+        if (word == length && strncmp(words, value, word) == 0)
+            return place;
+        if (words[word] == '\0')
+            return -1;
+        words += word + 1;
+    }
+}
+
+static bool set_choice(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    const int place = choose(rule->words, value);
+    if (place >= 0)
+        *(uint32_t *)field(settings, rule) = rule->least + (uint32_t)place * rule->step;
+    return place >= 0;
+}
+
+static bool set_codec(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)rule;
+    static const uint32_t codecs[] = {CULVERT_CODEC_H264, CULVERT_CODEC_NULL};
+    const int place = choose("h264|null", value);
+    if (place >= 0)
+        settings->config.codec = codecs[place];
+    return place >= 0;
+}
+
+static bool set_speed(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    uint32_t speed;
+    if (!parse_number(value, rule->least, rule->most, &speed))
+        return false;
+    settings->config.speed = speed == 0 ? CULVERT_SPEED_SLOWEST : (int32_t)speed;
+    return true;
+}
+
+static bool set_slots(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    return set_number(settings, rule, value) && (settings->config.slots & (settings->config.slots - 1)) == 0;
+}
+
+static bool set_pair(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    uint32_t *second = (uint32_t *)((char *)settings + rule->second);
+    return rule->parse(value, field(settings, rule), second);
+}
+
+static bool set_level(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)rule;
+    return parse_level(value, &settings->config.level);
+}
+
+static bool set_raw(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)rule;
+    settings->current.has_raw = true;
+    return raw_parse(value, &settings->current.raw);
+}
+
+static bool set_y4m(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)rule;
+    (void)value;
+    settings->current.has_raw = false;
+    return true;
+}
+
+#define IS(what) .expects = what
+#define AT(member) .offset = offsetof(struct settings, member)
+#define NUMBER(member, low, high) \
+    .set = set_number, IS("a number from " #low " to " #high), AT(member), .least = low, .most = high
+#define CHOICE(member, first, distance, list) \
+    .set = set_choice, AT(member), .least = first, .step = distance, .words = list
+#define PAIR(member, other, parser) \
+    .set = set_pair, AT(member), .second = offsetof(struct settings, other), .parse = parser
+#define TEXT(member) .set = set_text, IS("short enough"), AT(member), .most = sizeof(((struct settings *)0)->member)
+#define PATH(member) .set = set_path, IS("a file's name"), AT(member)
+#define FLAG(member) .set = set_flag, AT(member)
+
+/* clang-format off */
+const struct option_rule option_rules[] = {
+    {"output", 'o', BOTH, "FILE", "where the stream goes; - is standard output", PATH(output)},
+    {"media", 0, DEMO, "FILE", "the clip to play, anything that ffmpeg reads", PATH(media)},
+    {"raw", 0, ENCODE, "SIZE:FORMAT:FPS", "the inputs after this are raw frames: 640x480:rgb565:60, say; formats: "
+     RAW_FORMATS, .set = set_raw, IS("SIZE:FORMAT:FPS, 640x480:rgb565:60 say; formats: " RAW_FORMATS)},
+    {"y4m", 0, ENCODE, NULL, "the inputs after this are Y4M (the default)", .set = set_y4m},
+    {"fps", 0, ENCODE, "RATE", "frames per second of all inputs: 60, 60000/1001, 59.94; else as each input says",
+     PAIR(config.fps_num, config.fps_den, parse_rate), IS("a rate from 1 to 1000 frames per second")},
+    {"codec", 0, BOTH, "NAME", "h264 (the default), or null: no compression", .set = set_codec, IS("h264 or null")},
+    {"bitrate", 'b', BOTH, "KBPS", "kilobits per second, 1 to 500000; default 4000",
+     NUMBER(config.bitrate_kbps, 1, 500000)},
+    {"burst", 0, BOTH, "MS", "the rate is kept over this time, 1 to 4000 ms; default 70",
+     NUMBER(config.burst_ms, 1, 4000)},
+    {"speed", 's', BOTH, "N", "0 (slowest, best) to 10; default 8",
+     .set = set_speed, IS("a number from 0 to 10"), .most = 10},
+    {"threads", 't', BOTH, "N", "of the codec, 1 to 8; default: one up to 640x480, else one per processor, to 4",
+     NUMBER(config.threads, 1, 8)},
+    {"slices", 0, BOTH, "N", "in a frame, 1 to 8; default: as many as threads, to 4", NUMBER(config.slices, 1, 8)},
+    {"keyint", 'g', BOTH, "FRAMES", "from key frame to key frame; 0: none but at a change of size; default: 2 s",
+     NUMBER(keyint, 0, 1000000)},
+    {"profile", 0, BOTH, "NAME", "of H.264: baseline (constrained; the default), main or high",
+     CHOICE(config.profile, CULVERT_PROFILE_BASELINE, 1, "baseline|main|high"), IS("baseline, main or high")},
+    {"level", 0, BOTH, "LEVEL", "the highest H.264 level, 3.1 say; default: no limit",
+     .set = set_level, IS("a level such as 3.1")},
+    {"options", 0, BOTH, "TEXT", "the codec's own: me=hex:subme=2", TEXT(config.options)},
+    {"max-size", 0, ENCODE, "SIZE", "the largest frame to come; default: the largest of the files, at least 1920x1088",
+     PAIR(config.max_width, config.max_height, parse_size), IS("a size from 2x2 to 16384x16384")},
+    {"scale", 0, ENCODE, "N", "each pixel becomes NxN, 1 to 8; default 1", NUMBER(config.scale, 1, 8)},
+    {"rotate", 0, ENCODE, "DEGREES", "counter-clockwise: 0, 90, 180 or 270",
+     CHOICE(rotation, 0, 90, "0|90|180|270"), IS("0, 90, 180 or 270")},
+    {"flip", 0, ENCODE, "HOW", "h (left becomes right), v (top becomes bottom) or hv, after the rotation",
+     CHOICE(flip, CULVERT_FLIP_HORIZONTAL, 1, "h|v|hv"), IS("h, v or hv")},
+    {"aspect", 0, ENCODE, "NUM:DEN", "how wide the picture is shown, 4:3 say; default: as each input says",
+     PAIR(aspect_num, aspect_den, parse_aspect), IS("an aspect such as 4:3")},
+    {"matrix", 0, ENCODE, "NAME", "of YUV input: 601 (the default) or 709",
+     CHOICE(matrix, 1, 1, "601|709"), IS("601 or 709")},
+    {"range", 0, ENCODE, "NAME", "of YUV input: limited or full; default: as each input says, else limited",
+     CHOICE(range, 1, 1, "limited|full"), IS("limited or full")},
+    {"policy", 0, ENCODE, "NAME",
+     "for frames that come while the encoder is busy: block (the default), latest or reject",
+     CHOICE(config.policy, CULVERT_POLICY_LATEST, 1, "latest|block|reject"), IS("latest, block or reject")},
+    {"slots", 0, ENCODE, "N", "frames in the queue of block and reject: 2, 4, 8, 16, 32 or 64; default 4",
+     .set = set_slots, IS("2, 4, 8, 16, 32 or 64"), AT(config.slots), .least = 2, .most = 64},
+    {"realtime", 'r', ENCODE, NULL, "take each frame when its time has come, as a game would",
+     FLAG(realtime)},
+    {"endpoint", 0, BOTH, "WHERE", "where to encode; default: in this process", TEXT(config.endpoint)},
+    {"name", 0, BOTH, "TEXT", "of the session, for logs", TEXT(config.name)},
+    {"json", 'j', BOTH, NULL, "print the totals as one JSON object on standard output (with -o -: on standard error)",
+     FLAG(json)},
+    {"quiet", 'q', BOTH, NULL, "print no progress and no totals", FLAG(quiet)},
+    {"help", 'h', BOTH, NULL, "print this", FLAG(help)},
+};
+/* clang-format on */
+const size_t option_count = sizeof option_rules / sizeof option_rules[0];

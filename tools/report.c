@@ -1,0 +1,103 @@
+#include "report.h"
+
+#include <inttypes.h>
+#include <sys/resource.h>
+
+const char *codec_name(uint32_t codec)
+{
+    return codec == CULVERT_CODEC_NULL ? "null" : "h264";
+}
+
+uint64_t report_memory(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+double report_kbps(uint64_t bytes, int64_t media)
+{
+    return media > 0 ? (double)bytes * 8000 / (double)media : 0;
+}
+
+static void write_string(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(file, "\\%c", *text);
+        else if ((unsigned char)*text < ' ')
+            fprintf(file, "\\u%04x", (unsigned)*text);
+        else
+            fputc(*text, file);
+    }
+    fputc('"', file);
+}
+
+static void write_latency(FILE *file, const char *name, const struct culvert_latency *latency)
+{
+    fprintf(file, "\"%s\": {\"p50\": %" PRIu32 ", \"p95\": %" PRIu32 ", \"p99\": %" PRIu32 ", \"max\": %" PRIu32 "}",
+            name, latency->p50, latency->p95, latency->p99, latency->max);
+}
+
+static void write_latencies(FILE *file, const struct culvert_stats *stats)
+{
+    fputs(", \"latency_us\": {", file);
+    write_latency(file, "wait", &stats->wait);
+    fputs(", ", file);
+    write_latency(file, "convert", &stats->convert);
+    fputs(", ", file);
+    write_latency(file, "encode", &stats->encode);
+    fputs(", ", file);
+    write_latency(file, "total", &stats->total);
+    fputs("}", file);
+}
+
+void report_json(FILE *file, const struct report *report)
+{
+    const struct culvert_stats *stats = &report->stats;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        {"frames", stats->submitted},    {"packets", stats->packets},   {"bytes", stats->bytes},
+        {"keyframes", stats->keyframes}, {"epochs", stats->epochs},     {"encoded", stats->encoded},
+        {"skipped", stats->skipped},     {"repeated", stats->repeated}, {"dropped", stats->dropped},
+        {"rejected", report->rejected},  {"inserted", stats->inserted}, {"failed", stats->failed},
+        {"lost", stats->lost},           {"reopened", stats->reopened}, {"restarts", stats->restarts},
+    };
+    fprintf(file, "{\"codec\": \"%s\"", report->codec);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        fprintf(file, ", \"%s\": %" PRIu64, counts[i].name, counts[i].value);
+    fprintf(file, ", \"duration\": %.3f, \"elapsed\": %.3f, \"kbps\": %.1f", (double)report->media / 1e6,
+            (double)report->elapsed / 1e6, report_kbps(stats->bytes, report->media));
+    write_latencies(file, stats);
+    fprintf(file, ", \"peak_memory\": %" PRIu64 ", \"params\": ", report->memory);
+    write_string(file, report->params);
+    fputs("}\n", file);
+}
+
+static void text_latency(FILE *file, const char *name, const struct culvert_latency *latency)
+{
+    fprintf(file, "  %-16s p50 %7.2f ms   p95 %7.2f ms   p99 %7.2f ms   max %7.2f ms\n", name, latency->p50 / 1e3,
+            latency->p95 / 1e3, latency->p99 / 1e3, latency->max / 1e3);
+}
+
+void report_text(FILE *file, const char *output, const struct report *report)
+{
+    const struct culvert_stats *stats = &report->stats;
+    fprintf(file, "%s: %" PRIu64 " frames, %.2f s, in %.2f s; %" PRIu64 " packets, %" PRIu64 " bytes, %.0f kbps\n",
+            output, stats->submitted, (double)report->media / 1e6, (double)report->elapsed / 1e6, stats->packets,
+            stats->bytes, report_kbps(stats->bytes, report->media));
+    fprintf(file, "  epochs: %" PRIu64 ", key frames: %" PRIu64 ", peak memory: %.1f MiB\n", stats->epochs,
+            stats->keyframes, (double)report->memory / (1 << 20));
+    if (stats->skipped + stats->repeated + stats->dropped + report->rejected + stats->inserted > 0)
+        fprintf(file,
+                "  without a packet: %" PRIu64 " skipped, %" PRIu64 " repeated, %" PRIu64 " dropped, %" PRIu64
+                " rejected; inserted: %" PRIu64 " packets\n",
+                stats->skipped, stats->repeated, stats->dropped, report->rejected, stats->inserted);
+    text_latency(file, "wait", &stats->wait);
+    text_latency(file, "convert", &stats->convert);
+    text_latency(file, "encode", &stats->encode);
+    text_latency(file, "frame to packet", &stats->total);
+}

@@ -1,0 +1,34 @@
+/* The totals, for programs and for people. */
+#ifndef TOOLS_REPORT_H
+#define TOOLS_REPORT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "culvert/culvert.h"
+
+struct report {
+    const char *codec;
+    struct culvert_stats stats;
+    uint64_t rejected; /* frames that the queue had no room for */
+    int64_t media;     /* microseconds that the frames last */
+    int64_t elapsed;   /* microseconds that it took */
+    uint64_t memory;   /* bytes, the process's peak */
+    char params[2048]; /* what the codec ran with; "": nothing was encoded */
+};
+
+const char *codec_name(uint32_t codec);
+
+/* The process's peak memory so far, in bytes. */
+uint64_t report_memory(void);
+
+/* bits / microseconds, in kbps; 0 when there was no time. */
+double report_kbps(uint64_t bytes, int64_t media);
+
+/* One JSON object on a line of its own. */
+void report_json(FILE *file, const struct report *report);
+
+/* A few lines, the first of which begins with the output's name. */
+void report_text(FILE *file, const char *output, const struct report *report);
+
+#endif

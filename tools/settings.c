@@ -1,0 +1,205 @@
+#include "settings.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "console.h"
+#include "options.h"
+
+#define LETTERS 2 /* "x:" for each option, at most */
+
+static const char *command_name(enum command command)
+{
+    return command == COMMAND_ENCODE ? "encode" : "demo";
+}
+
+static void build(enum command command, struct option *list, char *letters)
+{
+    /* '-': operands come in their order among the options; ':': getopt prints nothing. */
+    char *at = stpcpy(letters, "-:");
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_rule *rule = &option_rules[i];
+        if (!(rule->commands & command))
+            continue;
+        *list++ = (struct option){rule->name, rule->argument ? required_argument : no_argument, NULL, 256 + (int)i};
+        if (rule->letter) {
+            *at++ = rule->letter;
+            if (rule->argument)
+                *at++ = ':';
+        }
+    }
+    *at = '\0';
+    *list = (struct option){0};
+}
+
+static const struct option_rule *find(int code)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        if (code == 256 + (int)i || (code < 256 && code == option_rules[i].letter))
+            return &option_rules[i];
+    }
+    return NULL;
+}
+
+static int apply(struct settings *settings, enum command command, int code, const char *value)
+{
+    const struct option_rule *rule = find(code);
+    if (rule->set(settings, rule, value))
+        return STATUS_OK;
+    return misuse(command_name(command), "--%s: '%.80s' is not %s", rule->name, value, rule->expects);
+}
+
+static int add_input(struct settings *settings, enum command command, const char *path)
+{
+    if (command != COMMAND_ENCODE)
+        return misuse(command_name(command), "'%s': unexpected, it takes options alone", path);
+    for (size_t i = 0; i < settings->input_count; i++) {
+        if (strcmp(path, "-") == 0 && strcmp(settings->inputs[i].path, "-") == 0)
+            return misuse(command_name(command), "-: standard input can be read only once");
+    }
+    settings->current.path = path;
+    settings->inputs[settings->input_count++] = settings->current;
+    return STATUS_OK;
+}
+
+/* What getopt_long returned. */
+static int take(struct settings *settings, enum command command, int code, char **argv)
+{
+    const char *name = command_name(command), *word = argv[optind - 1];
+    if (code == 1)
+        return add_input(settings, command, optarg);
+    if (code == ':')
+        return misuse(name, "%s: a value is missing", word);
+    if (code == '?' && optopt >= 256)
+        return misuse(name, "--%s takes no value", find(optopt)->name);
+    if (code == '?' && optopt)
+        return misuse(name, "-%c: no such option", optopt);
+    if (code == '?')
+        return misuse(name, "%s: no such option, or not its whole name", word);
+    return apply(settings, command, code, optarg);
+}
+
+static int read_options(struct settings *settings, enum command command, int argc, char **argv)
+{
+    struct option *list = calloc(option_count + 1, sizeof *list);
+    char *letters = malloc(option_count * LETTERS + sizeof "-:");
+    int status = list && letters ? STATUS_OK : fail("out of memory");
+    if (status == STATUS_OK)
+        build(command, list, letters);
+    for (int code; status == STATUS_OK && (code = getopt_long(argc, argv, letters, list, NULL)) != -1;)
+        status = take(settings, command, code, argv);
+    while (status == STATUS_OK && optind < argc)
+        status = add_input(settings, command, argv[optind++]);
+    free(letters);
+    free(list);
+    return status;
+}
+
+static int check_encode(const struct settings *settings)
+{
+    if (settings->input_count == 0)
+        return misuse("encode", "an input is missing: a Y4M file, or - for standard input");
+    if (!settings->output)
+        return misuse("encode", "-o is missing: where the stream goes");
+    const struct settings_input *first = &settings->inputs[0];
+    if (first->has_raw && !first->raw.fps_num && !settings->config.fps_num)
+        return misuse("encode", "--raw states no frame rate: end it with one, :60 say, or give --fps");
+    return STATUS_OK;
+}
+
+int settings_parse(struct settings *settings, enum command command, int argc, char **argv)
+{
+    *settings = (struct settings){
+        .config = {.size = sizeof settings->config},
+        .keyint = KEYINT_ABSENT,
+        .inputs = calloc((size_t)argc, sizeof *settings->inputs),
+    };
+    settings->config.policy = command == COMMAND_DEMO ? CULVERT_POLICY_LATEST : CULVERT_POLICY_BLOCK;
+    if (!settings->inputs)
+        return fail("out of memory");
+    const int status = read_options(settings, command, argc, argv);
+    if (status != STATUS_OK || settings->help || command != COMMAND_ENCODE)
+        return status;
+    return check_encode(settings);
+}
+
+void settings_free(struct settings *settings)
+{
+    free(settings->inputs);
+    settings->inputs = NULL;
+}
+
+/* Words of text from column `left` to 100. */
+static void print_wrapped(FILE *file, const char *text, int left)
+{
+    int column = left;
+    while (*text) {
+        const int word = (int)strcspn(text, " ");
+        if (column > left && column + 1 + word > 100) {
+            fprintf(file, "\n%*s", left, "");
+            column = left;
+        }
+        column += fprintf(file, "%s%.*s", column > left ? " " : "", word, text);
+        text += word;
+        text += *text == ' ';
+    }
+    fputc('\n', file);
+}
+
+void settings_print(FILE *file, enum command command)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_rule *rule = &option_rules[i];
+        if (!(rule->commands & command))
+            continue;
+        char names[64];
+        const char letter[] = {'-', rule->letter, ',', ' ', '\0'};
+        snprintf(names, sizeof names, "%s--%s %s", rule->letter ? letter : "    ", rule->name,
+                 rule->argument ? rule->argument : "");
+        fprintf(file, "  %-26s ", names);
+        print_wrapped(file, rule->help, 29);
+    }
+}
+
+void settings_rate(struct settings *settings, uint32_t fps_num, uint32_t fps_den)
+{
+    settings->config.fps_num = fps_num;
+    settings->config.fps_den = fps_den;
+    const uint64_t two_seconds = (2 * (uint64_t)fps_num + fps_den / 2) / fps_den;
+    settings->config.keyint = settings->keyint == KEYINT_ABSENT ? (uint32_t)two_seconds : settings->keyint;
+}
+
+void settings_look(const struct settings *settings, struct culvert_frame *frame)
+{
+    /* A Y4M file states its aspect before the rotation, culvert_frame after it. */
+    if (settings->rotation % 180 == 90) {
+        const uint32_t num = frame->aspect_num;
+        frame->aspect_num = frame->aspect_den;
+        frame->aspect_den = num;
+    }
+    if (settings->aspect_num) {
+        frame->aspect_num = settings->aspect_num;
+        frame->aspect_den = settings->aspect_den;
+    }
+    if (settings->matrix)
+        frame->matrix = settings->matrix - 1;
+    if (settings->range)
+        frame->range = settings->range - 1;
+    frame->rotation = settings->rotation;
+    frame->flip = settings->flip;
+}
+
+int settings_status(int error)
+{
+    switch (error) {
+    case CULVERT_E_ARGUMENT:
+    case CULVERT_E_RANGE:
+    case CULVERT_E_OPTION:
+    case CULVERT_E_LEVEL:
+    case CULVERT_E_UNSUPPORTED:
+        return STATUS_USAGE;
+    default:
+        return STATUS_FAILED;
+    }
+}

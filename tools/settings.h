@@ -1,0 +1,50 @@
+/* The command line of encode and demo. */
+#ifndef TOOLS_SETTINGS_H
+#define TOOLS_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "culvert/culvert.h"
+#include "input.h"
+
+enum command { COMMAND_ENCODE = 1, COMMAND_DEMO = 2 };
+
+#define KEYINT_ABSENT UINT32_MAX
+
+struct settings_input {
+    const char *path;
+    bool has_raw; /* else Y4M */
+    struct input_raw raw;
+};
+
+struct settings {
+    struct culvert_config config; /* frame rate 0/0: the input's */
+    uint32_t keyint;              /* KEYINT_ABSENT: two seconds */
+    uint32_t matrix, range;       /* one more than the header's values; 0: the input's */
+    uint32_t rotation, flip;
+    uint32_t aspect_num, aspect_den; /* 0/0: the input's */
+    const char *output;              /* NULL: none */
+    const char *media;               /* of the demo; NULL: the one that comes with culvert */
+    bool realtime, json, quiet, help;
+    struct settings_input current; /* how the next input is to be read */
+    struct settings_input *inputs;
+    size_t input_count;
+};
+
+/* Reads a command line; argv[0] is the command's name. STATUS_OK, or STATUS_USAGE after it has said what is wrong.
+ * Either way settings_free is due. */
+int settings_parse(struct settings *settings, enum command command, int argc, char **argv);
+void settings_free(struct settings *settings);
+
+/* The list of a command's options. */
+void settings_print(FILE *file, enum command command);
+
+/* What the config and the picture become, once the input's rate and look are known. */
+void settings_rate(struct settings *settings, uint32_t fps_num, uint32_t fps_den);
+void settings_look(const struct settings *settings, struct culvert_frame *frame);
+
+/* The exit status that culvert_open's error means: settings that cannot be are a usage error. */
+int settings_status(int error);
+
+#endif

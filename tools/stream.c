@@ -1,0 +1,100 @@
+#include "stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "pace.h"
+
+static void take(struct stream *stream, const void *data, size_t bytes, const struct culvert_packet *packet)
+{
+    const bool broken = atomic_load_explicit(&stream->broken, memory_order_relaxed);
+    if (stream->watch)
+        stream->watch(stream->context, packet, bytes, pace_now());
+    if (stream->output && !broken && output_write(stream->output, data, bytes, stream->why) < 0)
+        atomic_store_explicit(&stream->broken, true, memory_order_relaxed);
+}
+
+/* After a failure it goes on receiving, so that the submitting thread is never left waiting for room. */
+static void *receive(void *argument)
+{
+    struct stream *stream = argument;
+    struct culvert_packet packet = {.size = sizeof packet};
+    for (;;) {
+        culvert_loan loan;
+        const void *data;
+        size_t bytes;
+        const int result = culvert_peek(stream->session, &loan, &data, &bytes, &packet, CULVERT_WAIT_FOREVER);
+        if (result == CULVERT_E_CODEC)
+            continue; /* the statistics count the frame */
+        if (result != CULVERT_OK)
+            return NULL;
+        take(stream, data, bytes, &packet);
+        culvert_release(loan);
+    }
+}
+
+int stream_open(struct stream *stream, const struct culvert_config *config, char why[STREAM_WHY])
+{
+    atomic_init(&stream->broken, false);
+    stream->why[0] = '\0';
+    stream->rejects = config->policy == CULVERT_POLICY_REJECT;
+    stream->rejected = 0;
+    stream->codec = codec_name(config->codec);
+    stream->began = pace_now();
+    interrupt_hold();
+    int result = culvert_open(config, &stream->session, why, STREAM_WHY);
+    if (result >= 0 && pthread_create(&stream->receiver, NULL, receive, stream) != 0) {
+        snprintf(why, STREAM_WHY, "there is no room for another thread");
+        culvert_close(stream->session);
+        result = CULVERT_E_SYSTEM;
+    }
+    interrupt_release();
+    return result;
+}
+
+int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
+                  char why[STREAM_WHY])
+{
+    why[0] = '\0';
+    while (!interrupted() && !atomic_load_explicit(&stream->broken, memory_order_relaxed)) {
+        const int result = culvert_submit(stream->session, frame, data, size);
+        if (result >= 0)
+            return 0;
+        if (result != CULVERT_E_AGAIN) {
+            culvert_error_text(stream->session, why, STREAM_WHY);
+            return result;
+        }
+        if (stream->rejects) {
+            stream->rejected++;
+            return 0;
+        }
+        /* The output is slow, and the receiver has to make room first. */
+        pace_until(pace_now() + 1000);
+    }
+    return CULVERT_E_FINISHED;
+}
+
+int stream_close(struct stream *stream, struct report *report, char why[STREAM_WHY])
+{
+    culvert_finish(stream->session);
+    pthread_join(stream->receiver, NULL);
+    *report = (struct report){
+        .codec = stream->codec,
+        .stats.size = sizeof report->stats,
+        .rejected = stream->rejected,
+        .elapsed = pace_now() - stream->began,
+        .memory = report_memory(),
+    };
+    culvert_stats(stream->session, &report->stats);
+    if (culvert_params(stream->session, report->params, sizeof report->params, NULL) < 0)
+        report->params[0] = '\0';
+    snprintf(why, STREAM_WHY, "%s", stream->why);
+    if (report->stats.failed > 0 && !why[0]) {
+        const int length = snprintf(why, STREAM_WHY,
+                                    "%llu frames were not encoded: ", (unsigned long long)report->stats.failed);
+        culvert_error_text(stream->session, why + length, STREAM_WHY - (size_t)length);
+    }
+    culvert_close(stream->session);
+    return why[0] ? -1 : 0;
+}
