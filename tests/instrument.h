@@ -11,6 +11,7 @@
 #include <valgrind/valgrind.h>
 #else
 #define RUNNING_ON_VALGRIND 0
+#define VALGRIND_CLO_CHANGE(option) ((void)(option))
 #endif
 
 #ifndef __has_feature /* clang's word */
@@ -25,6 +26,12 @@
 static inline bool under_valgrind(void)
 {
     return RUNNING_ON_VALGRIND != 0;
+}
+
+/* For a forked child: what its parent's threads held is no one's there, and is not freed. */
+static inline void allow_leaks(void)
+{
+    VALGRIND_CLO_CHANGE("--leak-check=no");
 }
 
 /* Rounds of a loop that is to run `plain` times where nothing slows it down. */

@@ -76,6 +76,14 @@ START_TEST(no_handle_but_those_of_the_open_generation_is_ever_accepted)
 }
 END_TEST
 
+/* No number with index 0 is accepted after this one was closed. */
+static void expect_none_at_0(uint32_t closed)
+{
+    for (uint32_t generation = 0; generation < 16; generation++)
+        ck_assert_msg(!is_accepted(true, generation * HANDLE_SLOTS), "generation %u after 0x%x was closed", generation,
+                      closed);
+}
+
 /* Slots at either end and in the middle. */
 static const uint32_t worn[] = {0, 1, 2048, HANDLE_SLOTS - 1};
 
@@ -101,6 +109,20 @@ START_TEST(a_slot_retires_after_seven_generations_while_the_others_serve_on)
 }
 END_TEST
 
+START_TEST(generations_of_a_table_that_wraps_begin_anew_but_for_the_last)
+{
+    table = (struct handle_table)HANDLE_TABLE_WRAPS;
+    for (uint32_t i = 0; i < HANDLE_SLOTS; i++)
+        handles[i] = insert(i);
+    for (uint32_t turn = 1; turn <= 3 * GENERATIONS; turn++) {
+        ck_assert_uint_eq(handles[0] / HANDLE_SLOTS, (turn - 1) % (GENERATIONS - 1) + 1);
+        close_handle(true, handles[0]);
+        expect_none_at_0(handles[0]);
+        handles[0] = insert(0);
+    }
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("handle_generations");
@@ -110,6 +132,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(generations, no_handle_but_those_of_the_open_generation_is_ever_accepted, 0, 2);
     tcase_add_loop_test(generations, a_slot_retires_after_seven_generations_while_the_others_serve_on, 0,
                         sizeof worn / sizeof worn[0]);
+    tcase_add_test(generations, generations_of_a_table_that_wraps_begin_anew_but_for_the_last);
     suite_add_tcase(suite, generations);
     return suite;
 }

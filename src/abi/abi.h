@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "culvert/culvert.h"
+#include "session/loan.h"
 
 struct codec;
-struct loan;
 struct session;
 
 /* ---- Structs, which begin with their size in the caller's version ---------------------------------------------- */
@@ -17,10 +17,10 @@ struct session;
 /* Copies an input struct of the caller's version into ours: extends a smaller one with zeroes, refuses a larger one whose
  * unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
 int abi_read(void *ours, size_t ours_size, const void *theirs);
-/* Whether an output struct has a size that abi_write can use. */
-bool abi_writable(const void *theirs);
-/* Copies ours out, up to the smaller size; the caller's size field stays. */
-void abi_write(void *theirs, const void *ours, size_t ours_size);
+/* The size of an output struct, for abi_write: read once, for its memory is another's. 0: it is NULL or has no size. */
+uint32_t abi_size(const void *theirs);
+/* Copies ours out, up to the smaller size; the caller's size field stays. Size 0 is nothing. */
+void abi_write(void *theirs, uint32_t size, const void *ours, size_t ours_size);
 
 /* Copies text out with its NUL, cut to size. */
 void abi_write_text(char *text, size_t size, const char *ours);
@@ -34,6 +34,11 @@ int abi_open(struct culvert_config *config, const struct codec *codec, culvert_s
 int abi_enter(culvert_session handle, struct session **session);
 /* Gives it back; returns result. */
 int abi_leave(culvert_session handle, int result);
+/* The same with CULVERT_E_ARGUMENT, and why as the session's error text. */
+int abi_refuse(culvert_session handle, struct session *session, const char *why);
+
+/* Why a packet cannot be handed out. */
+#define ABI_RECEPTION "packet: where it goes (buffer, loan, data or bytes) is NULL, or packet.size is not that of a struct"
 
 /* How most calls begin; they end with `return abi_leave(handle, result)`. */
 #define ABI_ENTER(handle, name)                                                                                        \
@@ -42,7 +47,8 @@ int abi_leave(culvert_session handle, int result);
     if (entered < 0)                                                                                                   \
     return entered
 
-/* Enters the session of a loan that was claimed. When the session was closed, the loan is ended. */
-int abi_enter_lender(culvert_loan number, struct loan *loan, struct session **session);
+/* Claims a loan and enters its session: 0, or what the call returns; the loan of a closed session is ended. */
+int abi_enter_lender(culvert_loan number, enum loan_kind kind, struct loan **loan, culvert_session *handle,
+                     struct session **session);
 
 #endif

@@ -42,11 +42,12 @@ int culvert_resume(culvert_session session, uint32_t *control)
 int culvert_stats(culvert_session handle, struct culvert_stats *stats)
 {
     ABI_ENTER(handle, session);
-    if (!abi_writable(stats))
-        return abi_leave(handle, CULVERT_E_ARGUMENT);
+    const uint32_t size = abi_size(stats);
+    if (size == 0)
+        return abi_refuse(handle, session, "stats: NULL, or its size is not that of a struct culvert_stats");
     struct culvert_stats ours;
     session_stats(session, &ours);
-    abi_write(stats, &ours, sizeof ours);
+    abi_write(stats, size, &ours, sizeof ours);
     return abi_leave(handle, 0);
 }
 
@@ -54,7 +55,7 @@ int culvert_params(culvert_session handle, char *text, size_t size, size_t *need
 {
     ABI_ENTER(handle, session);
     if (text == NULL && size > 0)
-        return abi_leave(handle, CULVERT_E_ARGUMENT);
+        return abi_refuse(handle, session, "params: text is NULL: pass it, or size 0 to ask for what is needed");
     char ours[SESSION_PARAMS];
     session_params(session, ours);
     abi_leave(handle, 0);

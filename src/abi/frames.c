@@ -1,15 +1,21 @@
 #include "abi/abi.h"
-#include "base/clock.h"
 #include "session/session.h"
+
+static int read_frame(struct session *session, struct culvert_frame *ours, const struct culvert_frame *theirs)
+{
+    if (abi_read(ours, sizeof *ours, theirs) == 0)
+        return 0;
+    return session_error(session, CULVERT_E_ARGUMENT, "frame: NULL, or no struct culvert_frame of this version or "
+                                                      "before: set its size, and unknown fields to 0");
+}
 
 int culvert_submit(culvert_session handle, const struct culvert_frame *frame, const void *data, size_t size)
 {
     struct culvert_frame ours;
     ABI_ENTER(handle, session);
-    uint32_t number;
-    int result = abi_read(&ours, sizeof ours, frame);
+    int result = read_frame(session, &ours, frame);
     if (result == 0)
-        result = session_submit(session, &ours, data, size, CLOCK_NEVER, &number);
+        result = session_submit(session, &ours, data, size);
     return abi_leave(handle, result);
 }
 
@@ -18,7 +24,7 @@ int culvert_lease(culvert_session handle, uint32_t format, uint32_t width, uint3
 {
     ABI_ENTER(handle, session);
     if (loan == NULL || data == NULL || size == NULL)
-        return abi_leave(handle, CULVERT_E_ARGUMENT);
+        return abi_refuse(handle, session, "lease: loan, data or size is NULL: pass all three");
     return abi_leave(handle, session_lease(session, handle, format, width, height, loan, data, size));
 }
 
@@ -33,15 +39,12 @@ int culvert_commit(culvert_loan number, const struct culvert_frame *frame)
 {
     struct culvert_frame ours;
     struct loan *loan;
+    culvert_session handle;
     struct session *session;
-    int result = loan_claim(number, LOAN_LEASE, &loan);
+    int result = abi_enter_lender(number, LOAN_LEASE, &loan, &handle, &session);
     if (result < 0)
         return result;
-    const culvert_session handle = loan->session;
-    result = abi_enter_lender(number, loan, &session);
-    if (result < 0)
-        return result;
-    result = abi_read(&ours, sizeof ours, frame);
+    result = read_frame(session, &ours, frame);
     if (result == 0)
         result = session_commit(session, &ours, (struct lease *)loan);
     if (result == 0 || result == CULVERT_E_HANDLE)
@@ -54,14 +57,11 @@ int culvert_commit(culvert_loan number, const struct culvert_frame *frame)
 int culvert_abandon(culvert_loan number)
 {
     struct loan *loan;
+    culvert_session handle;
     struct session *session;
-    int result = loan_claim(number, LOAN_LEASE, &loan);
-    if (result < 0)
-        return result;
-    const culvert_session handle = loan->session;
-    result = abi_enter_lender(number, loan, &session);
-    if (result < 0)
-        return result;
+    const int error = abi_enter_lender(number, LOAN_LEASE, &loan, &handle, &session);
+    if (error < 0)
+        return error;
     end_lease(number, loan, session);
     return abi_leave(handle, 0);
 }
@@ -73,15 +73,16 @@ int culvert_encode(culvert_session handle, const struct culvert_frame *frame, co
     struct culvert_frame ours;
     struct culvert_packet description;
     ABI_ENTER(handle, session);
-    int result = abi_read(&ours, sizeof ours, frame);
-    if (result == 0 && (bytes == NULL || (buffer == NULL && capacity > 0) || (packet != NULL && !abi_writable(packet))))
-        result = CULVERT_E_ARGUMENT;
+    const uint32_t packet_size = abi_size(packet);
+    if (bytes == NULL || (buffer == NULL && capacity > 0) || (packet != NULL && packet_size == 0))
+        return abi_refuse(handle, session, ABI_RECEPTION);
+    int result = read_frame(session, &ours, frame);
     if (result == 0 && (timeout_ms < 1 || timeout_ms > 60000))
-        result = CULVERT_E_RANGE;
+        result = session_error(session, CULVERT_E_RANGE, "encode: timeout_ms is not 1 to 60000");
     if (result == 0) {
         result = session_encode(session, &ours, data, size, &reception, &description, timeout_ms);
-        if ((result == CULVERT_OK || result == CULVERT_EARLIER) && packet != NULL)
-            abi_write(packet, &description, sizeof description);
+        if (result == CULVERT_OK || result == CULVERT_EARLIER)
+            abi_write(packet, packet_size, &description, sizeof description);
     }
     return abi_leave(handle, result);
 }

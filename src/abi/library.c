@@ -92,12 +92,12 @@ int culvert_log_read(char *text, size_t size)
 
 int culvert_config_defaults(struct culvert_config *config, size_t size)
 {
-    if (config == NULL || size < 16 || size > UINT32_MAX || size % 8 != 0)
+    if (config == NULL || size < 16 || size > 4096 || size % 8 != 0)
         return CULVERT_E_ARGUMENT;
     struct culvert_config ours;
     config_defaults(&ours);
     memset(config, 0, size);
     config->size = (uint32_t)size;
-    abi_write(config, &ours, sizeof ours);
+    abi_write(config, (uint32_t)size, &ours, sizeof ours);
     return 0;
 }

@@ -25,11 +25,21 @@ int abi_leave(culvert_session handle, int result)
     return result;
 }
 
-int abi_enter_lender(culvert_loan number, struct loan *loan, struct session **session)
+int abi_refuse(culvert_session handle, struct session *session, const char *why)
 {
-    const int error = abi_enter(loan->session, session);
+    return abi_leave(handle, session_error(session, CULVERT_E_ARGUMENT, why));
+}
+
+int abi_enter_lender(culvert_loan number, enum loan_kind kind, struct loan **loan, culvert_session *handle,
+                     struct session **session)
+{
+    int error = loan_claim(number, kind, loan);
+    if (error < 0)
+        return error;
+    *handle = (*loan)->session;
+    error = abi_enter(*handle, session);
     if (error == CULVERT_E_HANDLE)
-        loan_end(number, loan);
+        loan_end(number, *loan);
     else if (error < 0)
         loan_keep(number);
     return error;

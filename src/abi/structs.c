@@ -17,23 +17,19 @@ _Static_assert(offsetof(struct culvert_packet, epoch) == 32 && offsetof(struct c
 _Static_assert(sizeof(struct culvert_stats) == 216, "");
 _Static_assert(offsetof(struct culvert_stats, control) == 128 && offsetof(struct culvert_stats, total) == 200, "");
 
-static uint32_t size_of(const void *theirs)
+uint32_t abi_size(const void *theirs)
 {
-    uint32_t size;
-    memcpy(&size, theirs, sizeof size);
-    return size;
-}
-
-static bool plausible(uint32_t size)
-{
-    return size >= SIZE_LEAST && size <= SIZE_MOST && size % 8 == 0;
+    uint32_t size = 0;
+    if (theirs != NULL)
+        memcpy(&size, theirs, sizeof size);
+    return size >= SIZE_LEAST && size <= SIZE_MOST && size % 8 == 0 ? size : 0;
 }
 
 int abi_read(void *ours, size_t ours_size, const void *theirs)
 {
-    if (theirs == NULL || !plausible(size_of(theirs)))
+    const uint32_t size = abi_size(theirs);
+    if (size == 0)
         return CULVERT_E_ARGUMENT;
-    const uint32_t size = size_of(theirs);
     const unsigned char *bytes = theirs;
     for (size_t i = ours_size; i < size; i++)
         if (bytes[i] != 0)
@@ -43,14 +39,10 @@ int abi_read(void *ours, size_t ours_size, const void *theirs)
     return 0;
 }
 
-bool abi_writable(const void *theirs)
+void abi_write(void *theirs, uint32_t size, const void *ours, size_t ours_size)
 {
-    return theirs != NULL && plausible(size_of(theirs));
-}
-
-void abi_write(void *theirs, const void *ours, size_t ours_size)
-{
-    const uint32_t size = size_of(theirs);
+    if (size == 0)
+        return;
     memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
            (size < ours_size ? size : ours_size) - sizeof size);
 }

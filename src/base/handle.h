@@ -11,6 +11,7 @@
 #define BASE_HANDLE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HANDLE_INDEX_BITS 12
@@ -31,15 +32,18 @@ struct handle_table {
     pthread_mutex_t lock; /* free list, and the wait of closers; never taken by acquire and release unless closing */
     pthread_cond_t idle;
     uint32_t used;        /* slots that were ever handed out */
+    bool wraps;           /* generations begin anew when they are used up: for short-lived objects */
     uint32_t first, last; /* of the free list; HANDLE_SLOTS: none */
     struct handle_slot slots[HANDLE_SLOTS];
 };
 
-#define HANDLE_TABLE_INIT                                                                                              \
+#define HANDLE_TABLE(wrapping)                                                                                         \
     {                                                                                                                  \
-        .lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER, .first = HANDLE_SLOTS,                    \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER, .wraps = wrapping, .first = HANDLE_SLOTS, \
         .last = HANDLE_SLOTS                                                                                           \
     }
+#define HANDLE_TABLE_INIT HANDLE_TABLE(false)
+#define HANDLE_TABLE_WRAPS HANDLE_TABLE(true)
 
 /* Errors are the public ones. 0, or CULVERT_E_LIMIT. */
 int handle_insert(struct handle_table *table, void *object, uint32_t *handle);

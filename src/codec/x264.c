@@ -312,15 +312,32 @@ static void h264_close(struct codec_encoder *encoder)
     free(encoder);
 }
 
+/* Whether an encoder that announced this level, opened at one rate, can have another; and with which budget. */
+static bool fits_live(const struct culvert_config *config, const struct codec_geometry *geometry, uint32_t level,
+                      const struct codec_rate *opened, const struct codec_rate *rate, struct budget *budget)
+{
+    struct level_load demand = load(config, geometry, rate);
+    if (!find_budget(rate, opened, budget))
+        return false;
+    demand.buffer_kbit = (uint32_t)budget->buffer;
+    return level_holds(level, &demand);
+}
+
+static bool h264_outgrows(const struct culvert_config *config, const struct codec_geometry *geometry,
+                          const struct codec_rate *opened, const struct codec_rate *wanted)
+{
+    uint32_t level;
+    char why[CODEC_WHY];
+    struct budget budget;
+    return choose_level(config, geometry, opened, &level, why) < 0 ||
+           !fits_live(config, geometry, level, opened, wanted, &budget);
+}
+
 static enum codec_change h264_reconfigure(struct codec_encoder *encoder, const struct codec_rate *rate)
 {
     struct codec_stream *const stream = encoder->stream;
-    struct level_load demand = load(&stream->config, &encoder->geometry, rate);
     struct budget budget;
-    if (!find_budget(rate, &encoder->opened, &budget))
-        return CODEC_REOPENS;
-    demand.buffer_kbit = (uint32_t)budget.buffer;
-    if (!level_holds(encoder->level, &demand))
+    if (!fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate, &budget))
         return CODEC_REOPENS;
     /* Another encoder of the stream may have been opened since, and x264 takes the slice count over too. */
     set_geometry(stream, &encoder->geometry, encoder->level);
@@ -430,6 +447,7 @@ const struct codec codec_x264 = {
     .create = h264_create,
     .destroy = h264_destroy,
     .admit = h264_admit,
+    .outgrows = h264_outgrows,
     .bound = h264_bound,
     .open = h264_open,
     .close = h264_close,

@@ -4,7 +4,7 @@
 
 #define FRESH 0x80000000u
 
-_Static_assert(sizeof(struct mailbox) == MAILBOX_LINE, "a mailbox has its cache lines to itself");
+_Static_assert(sizeof(struct mailbox) == CACHE_LINE, "a mailbox has its cache lines to itself");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "the word is shared between processes");
 
 void mailbox_init(struct mailbox *box, uint32_t slot)

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MAILBOX_LINE 128 /* adjacent cache lines are fetched in pairs */
+#include "base/cacheline.h"
 
 struct mailbox {
-    alignas(MAILBOX_LINE) _Atomic uint32_t word; /* slot, and whether the consumer has not seen it */
+    alignas(CACHE_LINE) _Atomic uint32_t word; /* slot, and whether the consumer has not seen it */
 };
 
 /* The box starts with a slot that holds nothing. */

@@ -13,6 +13,12 @@ struct picture {
     uint32_t width, height; /* coded: even */
 };
 
+/* The coded side that a visible one is padded to: even, for 4:2:0. */
+static inline uint32_t picture_coded(uint32_t visible)
+{
+    return (visible + 1) & ~1u;
+}
+
 /* Bytes that a picture of this coded size takes. */
 size_t picture_bytes(uint32_t width, uint32_t height);
 /* Lays a picture of this coded size over memory that is PICTURE_ALIGNMENT-aligned. */

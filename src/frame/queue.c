@@ -6,17 +6,17 @@
 /* Layouts that two processes rely on; the order of the fields leaves no padding on any ABI. */
 _Static_assert(sizeof(struct frame) == 72, "no implicit padding");
 _Static_assert(offsetof(struct frame, number) == 24 && offsetof(struct frame, transfer) == 68, "");
-_Static_assert(offsetof(struct queue_shared, submitted) == 3 * RING_LINE, "");
-_Static_assert(offsetof(struct queue_shared, frames) == 4 * RING_LINE, "");
+_Static_assert(offsetof(struct queue_shared, submitted) == 3 * CACHE_LINE, "");
+_Static_assert(offsetof(struct queue_shared, frames) == 4 * CACHE_LINE, "");
 
 static size_t shared_bytes(void)
 {
     return (sizeof(struct queue_shared) + 4095) & ~(size_t)4095;
 }
 
-size_t queue_bytes(uint32_t slots, size_t slot_bytes)
+uint64_t queue_bytes(uint32_t slots, size_t slot_bytes)
 {
-    return shared_bytes() + slots * slot_bytes;
+    return shared_bytes() + (uint64_t)slots * slot_bytes;
 }
 
 void queue_init(void *memory, bool latest, uint32_t slots, size_t slot_bytes, struct queue_writer *writer,

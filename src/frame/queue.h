@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/region.h"
 #include "frame/mailbox.h"
 #include "frame/picture.h"
 #include "frame/ring.h"
@@ -38,8 +37,8 @@ struct frame {
 struct queue_shared {
     struct mailbox box;
     struct ring ring;
-    alignas(RING_LINE) _Atomic uint32_t submitted; /* frames published, low bits; written by the producer */
-    alignas(RING_LINE) struct frame frames[QUEUE_SLOTS_MAX];
+    alignas(CACHE_LINE) _Atomic uint32_t submitted; /* frames published, low bits; written by the producer */
+    alignas(CACHE_LINE) struct frame frames[QUEUE_SLOTS_MAX];
 };
 
 /* The producer's private side. */
@@ -65,7 +64,7 @@ struct queue_reader {
 };
 
 /* Bytes that queue_init lays out: slots pictures of slot_bytes (PICTURE_ALIGNMENT-aligned) and what is shared. */
-size_t queue_bytes(uint32_t slots, size_t slot_bytes);
+uint64_t queue_bytes(uint32_t slots, size_t slot_bytes);
 /* Over zeroed memory. slots is QUEUE_SLOTS_LATEST for LATEST, else a power of two from 2 to QUEUE_SLOTS_MAX. */
 void queue_init(void *memory, bool latest, uint32_t slots, size_t slot_bytes, struct queue_writer *writer,
                 struct queue_reader *reader);

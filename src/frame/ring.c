@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-_Static_assert(offsetof(struct ring, head) == 0 && offsetof(struct ring, tail) == RING_LINE &&
-                   sizeof(struct ring) == 2 * RING_LINE,
+_Static_assert(offsetof(struct ring, head) == 0 && offsetof(struct ring, tail) == CACHE_LINE &&
+                   sizeof(struct ring) == 2 * CACHE_LINE,
                "each index has its cache lines to itself");
 
 void ring_init(struct ring *ring, struct ring_producer *producer, struct ring_consumer *consumer, uint32_t slots,

@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RING_LINE 128 /* adjacent cache lines are fetched in pairs */
+#include "base/cacheline.h"
 
 struct ring {
-    alignas(RING_LINE) _Atomic uint32_t head; /* slots published; written by the producer */
-    alignas(RING_LINE) _Atomic uint32_t tail; /* slots given back; written by the consumer */
+    alignas(CACHE_LINE) _Atomic uint32_t head; /* slots published; written by the producer */
+    alignas(CACHE_LINE) _Atomic uint32_t tail; /* slots given back; written by the consumer */
 };
 
 struct ring_producer {

@@ -8,29 +8,33 @@
 
 #define FPS_MAX 1000
 #define FPS_TERM_MAX 1000000000u
+#define BITRATE_LEAST 1
+#define BITRATE_MOST 500000
 
-/* A field that is a number: its default, its range, and its name for messages. */
+/* A field that is a number: its default, its range, what it means to be out of it, and its name for messages. */
 struct field {
     const char *name;
     size_t offset;
     uint32_t fallback, least, most;
+    int error;
 };
 
-#define FIELD(name, fallback, least, most) {#name, offsetof(struct culvert_config, name), fallback, least, most}
+#define FIELD(name, fallback, least, most, error)                                                                      \
+    {#name, offsetof(struct culvert_config, name), fallback, least, most, CULVERT_E_##error}
 
 static const struct field fields[] = {
-    FIELD(codec, CULVERT_CODEC_H264, 1, 1000),
-    FIELD(bitrate_kbps, 4000, 1, 500000),
-    FIELD(burst_ms, 70, 1, 4000),
-    FIELD(threads, 0, 0, 8),
-    FIELD(slices, 0, 0, 8),
-    FIELD(keyint, 0, 0, 1000000),
-    FIELD(profile, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_HIGH),
-    FIELD(level, 0, 0, 100),
-    FIELD(max_width, 1920, 2, 16384),
-    FIELD(max_height, 1088, 2, 16384),
-    FIELD(scale, 1, 1, 8),
-    FIELD(policy, CULVERT_POLICY_LATEST, CULVERT_POLICY_LATEST, CULVERT_POLICY_REJECT),
+    FIELD(codec, CULVERT_CODEC_H264, 0, UINT32_MAX, RANGE), /* the table of codecs says which there are */
+    FIELD(bitrate_kbps, 4000, BITRATE_LEAST, BITRATE_MOST, RANGE),
+    FIELD(burst_ms, 70, 1, 4000, RANGE),
+    FIELD(threads, 0, 0, 8, RANGE),
+    FIELD(slices, 0, 0, 8, RANGE),
+    FIELD(keyint, 0, 0, 1000000, RANGE),
+    FIELD(profile, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_BASELINE, CULVERT_PROFILE_HIGH, ARGUMENT),
+    FIELD(level, 0, 0, 100, RANGE),
+    FIELD(max_width, 1920, 2, 16384, RANGE),
+    FIELD(max_height, 1088, 2, 16384, RANGE),
+    FIELD(scale, 1, 1, 8, RANGE),
+    FIELD(policy, CULVERT_POLICY_LATEST, CULVERT_POLICY_LATEST, CULVERT_POLICY_REJECT, ARGUMENT),
 };
 
 #define DEFAULT_SPEED 8
@@ -72,25 +76,27 @@ int config_check_framerate(uint32_t num, uint32_t den, char *why)
     return CULVERT_E_RANGE;
 }
 
-static int check_field(const char *name, uint32_t value, uint32_t least, uint32_t most, char *why)
+static int check_field(const struct field *field, uint32_t value, char *why)
 {
-    if (value >= least && value <= most)
+    if (value >= field->least && value <= field->most)
         return 0;
-    snprintf(why, CODEC_WHY, "%s is %" PRIu32 ": set %" PRIu32 " to %" PRIu32 ", or 0 for the default", name, value,
-             least, most);
-    return CULVERT_E_RANGE;
+    snprintf(why, CODEC_WHY, "%s is %" PRIu32 ": set %" PRIu32 " to %" PRIu32 ", or 0 for the default", field->name,
+             value, field->least, field->most);
+    return field->error;
 }
 
 int config_check_bitrate(uint32_t bitrate_kbps, char *why)
 {
-    return check_field("bitrate_kbps", bitrate_kbps, 1, 500000, why);
+    if (bitrate_kbps >= BITRATE_LEAST && bitrate_kbps <= BITRATE_MOST)
+        return 0;
+    snprintf(why, CODEC_WHY, "bitrate_kbps is %" PRIu32 ": set %d to %d", bitrate_kbps, BITRATE_LEAST, BITRATE_MOST);
+    return CULVERT_E_RANGE;
 }
 
 static int check_fields(struct culvert_config *config, char *why)
 {
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        const struct field *field = &fields[i];
-        const int error = check_field(field->name, *value_of(config, field), field->least, field->most, why);
+        const int error = check_field(&fields[i], *value_of(config, &fields[i]), why);
         if (error < 0)
             return error;
     }

@@ -1,6 +1,7 @@
 #include "session/control.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "session/config.h"
@@ -20,22 +21,23 @@ static int accept(struct session *session, int result, uint32_t *number)
 static int foresee(const struct session *session, enum codec_setting setting, const struct codec_rate *rate, char *why)
 {
     const struct codec *codec = session->codec;
-    if (codec->change[setting] == CODEC_REFUSED)
+    if (codec->change[setting] == CODEC_REFUSED) {
+        snprintf(why, CODEC_WHY, "%s: this codec cannot change it while a session runs: open another session",
+                 setting == CODEC_BITRATE ? "bitrate_kbps" : "frame rate");
         return CULVERT_E_UNSUPPORTED;
-    if (session->geometry.width == 0)
-        return 0;
-    const int error = codec->admit(&session->config, &session->geometry, rate, why);
+    }
+    const int error = codec->admit(&session->config, &session->newest, rate, why);
     if (error < 0)
         return error;
-    const bool outgrown = session->opened.bitrate_kbps != 0 && codec->outgrows != NULL &&
-                          codec->outgrows(&session->config, &session->geometry, &session->opened, rate);
-    return outgrown || codec->change[setting] == CODEC_REOPENS ? CULVERT_REOPENS : 0;
+    const bool reopens = session->opened.bitrate_kbps != 0 &&
+                         epoch_outgrown(codec, &session->config, &session->geometry, &session->opened, rate);
+    return reopens ? CULVERT_REOPENS : 0;
 }
 
 static int set_rate(struct session *session, enum codec_setting setting, const struct codec_rate *change,
                     uint32_t *number)
 {
-    char why[CODEC_WHY] = "this codec cannot change that while a session runs: open another";
+    char why[CODEC_WHY];
     pthread_mutex_lock(&session->lock);
     struct codec_rate rate = session->wanted.rate;
     if (setting == CODEC_BITRATE) {
@@ -47,6 +49,7 @@ static int set_rate(struct session *session, enum codec_setting setting, const s
     int result = foresee(session, setting, &rate, why);
     if (result >= 0) {
         session->wanted.rate = rate;
+        atomic_fetch_add_explicit(&session->rate_changes, 1, memory_order_relaxed);
         result = accept(session, result, number);
     }
     pthread_mutex_unlock(&session->lock);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <libavutil/common.h>
 #include <libavutil/mathematics.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,74 +12,9 @@
 
 #define INSERTED_STEP 12 /* microseconds: a tick of the 90 kHz clock of RTP, rounded up */
 
-enum work { WORK_WAIT, WORK_FRAME, WORK_INSERT, WORK_END };
-
-static int64_t frame_interval(const struct codec_rate *rate)
-{
-    return (int64_t)1000000 * rate->fps_den / rate->fps_num;
-}
-
 static uint32_t microseconds(int64_t duration)
 {
     return duration < 0 ? 0 : duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration;
-}
-
-/* ---- Finding work ------------------------------------------------------------------------------------------------ */
-
-/* The host asked for a key frame and submits nothing: it is due one frame interval after the last frame. */
-static enum work find_insertion(const struct session *session, int64_t *deadline)
-{
-    const struct encoder *encoder = &session->encoder;
-    if (encoder->order.paused || session->stats.taken == 0 || encoder->order.keys == encoder->keys_by_control)
-        return WORK_WAIT;
-    *deadline = queue_taken(&encoder->reader)->queued_at + frame_interval(&encoder->order.rate);
-    return clock_now() >= *deadline ? WORK_INSERT : WORK_WAIT;
-}
-
-static void note_taken(struct session *session)
-{
-    const struct frame *frame = queue_taken(&session->encoder.reader);
-    stats_take(&session->stats, frame->number);
-    session->geometry = epoch_geometry(frame);
-    session->encoder.inserted = 0;
-    session_changed(session);
-}
-
-/* Room first, then the frame: what is taken is the newest at the moment when it can be encoded. */
-static enum work find_work(struct session *session, int64_t *deadline)
-{
-    struct encoder *encoder = &session->encoder;
-    *deadline = CLOCK_NEVER;
-    if (session->closing)
-        return WORK_END;
-
-    encoder->order = session->wanted;
-    encoder->room = outbox_reserve(&session->outbox);
-    session->starved = encoder->room == NULL && !encoder->order.paused;
-    if (session->starved) {
-        session_changed(session);
-        return WORK_WAIT;
-    }
-    /* Read before the queue: whoever is not inside submit by now finds the session finished. */
-    const bool last = atomic_load(&session->finishing) && !atomic_load(&session->submitter.busy);
-    if (queue_take(&encoder->reader)) {
-        note_taken(session);
-        return WORK_FRAME;
-    }
-    return last ? WORK_END : find_insertion(session, deadline);
-}
-
-static enum work await_work(struct session *session)
-{
-    for (;;) {
-        int64_t deadline;
-        pthread_mutex_lock(&session->lock);
-        const enum work work = find_work(session, &deadline);
-        pthread_mutex_unlock(&session->lock);
-        if (work != WORK_WAIT)
-            return work;
-        platform_wait(&session->doorbell, deadline);
-    }
 }
 
 /* ---- Outcomes ---------------------------------------------------------------------------------------------------- */
@@ -87,9 +23,14 @@ static enum work await_work(struct session *session)
 static void settle_before(struct session *session, uint32_t tag, enum outcome outcome)
 {
     struct encoder *encoder = &session->encoder;
-    for (; encoder->oldest != tag; encoder->oldest++)
-        if (!encoder->pending[encoder->oldest % PENDING_MAX].inserted)
+    for (; (int32_t)(tag - encoder->oldest) > 0; encoder->oldest++) {
+        const struct pending *pending = &encoder->pending[encoder->oldest % PENDING_MAX];
+        if (!pending->inserted)
             stats_settle(&session->stats, outcome);
+        /* An insertion that failed is not tried again without end: the next frame begins with a key frame anyway. */
+        if (pending->key && (outcome == DROPPED || (outcome == FAILED && !pending->inserted)))
+            encoder->key_owed = true;
+    }
 }
 
 static void settle(struct session *session, enum outcome outcome)
@@ -100,10 +41,10 @@ static void settle(struct session *session, enum outcome outcome)
     pthread_mutex_unlock(&session->lock);
 }
 
-static void drop_pending(struct session *session)
+static void drop_before(struct session *session, uint32_t tag)
 {
     pthread_mutex_lock(&session->lock);
-    settle_before(session, session->encoder.tag, DROPPED);
+    settle_before(session, tag, DROPPED);
     session_changed(session);
     pthread_mutex_unlock(&session->lock);
 }
@@ -127,15 +68,14 @@ static struct culvert_packet describe_packet(const struct encoder *encoder, cons
     return (struct culvert_packet){
         .size = sizeof(struct culvert_packet),
         .flags = CULVERT_PACKET_FIRST_SLICE | CULVERT_PACKET_LAST_SLICE | (unit->key ? CULVERT_PACKET_KEY : 0u) |
-                 (pending->inserted ? CULVERT_PACKET_INSERTED : 0u) | (pending->begins ? CULVERT_PACKET_EPOCH : 0u),
+                 (pending->inserted ? CULVERT_PACKET_INSERTED : 0u) | (encoder->begins ? CULVERT_PACKET_EPOCH : 0u),
         .pts = frame->pts,
-        .duration = encoder->packet_pts < 0 ? frame_interval(&encoder->order.rate) : frame->pts - encoder->packet_pts,
-        .epoch = encoder->epoch.number,
+        .duration = encoder->packet_pts < 0 ? work_interval(&encoder->order.rate) : frame->pts - encoder->packet_pts,
         .control = pending->control,
         .width = frame->width,
         .height = frame->height,
-        .coded_width = (frame->width + 1) & ~1u,
-        .coded_height = (frame->height + 1) & ~1u,
+        .coded_width = picture_coded(frame->width),
+        .coded_height = picture_coded(frame->height),
         .aspect_num = frame->aspect_num,
         .aspect_den = frame->aspect_den,
         .matrix = frame->matrix,
@@ -163,20 +103,30 @@ static void deliver(struct session *session, const struct codec_unit *unit, uint
         encoder->key_pts = frame->pts;
 
     pthread_mutex_lock(&session->lock);
+    session->stats.epochs += encoder->begins;
+    session->stats.reopened += encoder->reopens;
+    packet.epoch = (uint32_t)session->stats.epochs;
     packet.frame = session->stats.taken - ((uint32_t)session->stats.taken - frame->number);
     outbox_push(&session->outbox, &packet, unit->bytes);
     encoder->room = NULL;
     settle_before(session, unit->tag, DROPPED);
     settle_before(session, unit->tag + 1, ENCODED);
     stats_packet(&session->stats, &packet, unit->bytes, total_us);
-    session->stats.epochs += pending->begins;
-    session->stats.reopened += pending->reopens;
     session_changed(session);
     session_signal(session);
     pthread_mutex_unlock(&session->lock);
+    encoder->begins = encoder->reopens = false;
 }
 
 /* ---- Encoding ---------------------------------------------------------------------------------------------------- */
+
+/* Pictures that the codec holds obey no control call that it has ignored. */
+static void disown(struct session *session)
+{
+    struct encoder *encoder = &session->encoder;
+    for (uint32_t tag = encoder->oldest; tag != encoder->tag; tag++)
+        encoder->pending[tag % PENDING_MAX].control = session->stats.control;
+}
 
 /* What runs really, for culvert_params; and the lie, if the codec told one. */
 static void prove(struct session *session)
@@ -190,6 +140,8 @@ static void prove(struct session *session)
     if (!obeyed)
         log_write(CULVERT_LOG_WARNING, session->config.name, "the codec did not take a change%s: %s",
                   epoch->broken ? ", so it is reopened" : " even when reopened", text);
+    if (epoch->broken)
+        disown(session);
     pthread_mutex_lock(&session->lock);
     memcpy(session->params, text, sizeof text);
     pthread_mutex_unlock(&session->lock);
@@ -202,8 +154,8 @@ static void note_epoch(struct session *session, const struct codec_geometry *geo
     pthread_mutex_lock(&session->lock);
     session->opened = epoch->present->opened;
     pthread_mutex_unlock(&session->lock);
-    log_write(CULVERT_LOG_INFO, session->config.name, "epoch %" PRIu32 ": %" PRIu32 "x%" PRIu32, epoch->number,
-              geometry->width, geometry->height);
+    log_write(CULVERT_LOG_INFO, session->config.name, "epoch %" PRIu64 ": %" PRIu32 "x%" PRIu32,
+              session->stats.epochs + 1, geometry->width, geometry->height);
 }
 
 /* Waits until an access unit has room. False: the session closes. */
@@ -236,10 +188,13 @@ static bool encode_picture(struct session *session, const struct codec_picture *
         epoch_abandon(&encoder->epoch);
         fail_pending(session, why);
     } else if (unit.bytes > 0) {
-        deliver(session, &unit, microseconds(clock_now() - start) + encoder->opening_us);
+        const uint32_t encode_us = microseconds(clock_now() - start) + encoder->opening_us;
+        /* First, so that a packet claims nothing that the codec did not do. */
         prove(session);
-    } else if (picture == NULL || session->codec->delay == 0) {
-        drop_pending(session);
+        deliver(session, &unit, encode_us);
+    } else {
+        /* A codec that holds more than its delay has dropped the oldest, and one that flushes nothing, all. */
+        drop_before(session, picture == NULL ? encoder->tag : encoder->tag - session->codec->delay);
     }
     encoder->opening_us = 0;
     return unit.bytes > 0;
@@ -254,7 +209,7 @@ static void flush(struct session *session)
 }
 
 /* Makes the encoder that the frame needs the present one. */
-static bool prepare(struct session *session, const struct codec_geometry *geometry, struct pending *pending)
+static bool prepare(struct session *session, const struct codec_geometry *geometry)
 {
     struct encoder *encoder = &session->encoder;
     char why[CODEC_WHY];
@@ -265,10 +220,11 @@ static bool prepare(struct session *session, const struct codec_geometry *geomet
         return false;
     }
     encoder->opening_us = microseconds(clock_now() - start);
-    pending->begins = step != EPOCH_GOES_ON;
-    pending->reopens = step == EPOCH_REOPENS;
-    if (pending->begins)
-        note_epoch(session, geometry);
+    if (step == EPOCH_GOES_ON)
+        return true;
+    encoder->begins = true;
+    encoder->reopens = step == EPOCH_REOPENS;
+    note_epoch(session, geometry);
     return true;
 }
 
@@ -282,10 +238,17 @@ static bool encode_frame(struct session *session, const struct codec_geometry *g
         .layout = CODEC_I420,
         .plane = {picture.plane[0], picture.plane[1], picture.plane[2]},
         .stride = {picture.stride[0], picture.stride[1], picture.stride[2]},
-        .key = key || encoder->pending[tag % PENDING_MAX].begins,
+        .key = key || (encoder->begins && tag == encoder->oldest),
         .tag = tag,
     };
     return encode_picture(session, &input) || (session->codec->delay > 0 && encoder->epoch.present != NULL);
+}
+
+/* How far behind the frame's own pts the next insertion lies. Steps become small before they reach the next frame's. */
+static int64_t inserted_offset(const struct encoder *encoder)
+{
+    const int64_t half = work_interval(&encoder->order.rate) / 2, nth = (int64_t)encoder->inserted + 1;
+    return nth * INSERTED_STEP <= half ? nth * INSERTED_STEP : half + nth - half / INSERTED_STEP;
 }
 
 /* Encodes the frame taken last, as itself or once more. */
@@ -294,34 +257,33 @@ static void encode(struct session *session, bool key, bool inserted, uint32_t wa
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
     const struct codec_geometry geometry = epoch_geometry(frame);
-    if (!epoch_continues(&encoder->epoch, &geometry))
+    if (!epoch_follows(&encoder->epoch, &geometry, &encoder->order.rate))
         flush(session);
     if (encoder->room == NULL && !await_room(session))
         return;
 
     struct pending *pending = &encoder->pending[encoder->tag % PENDING_MAX];
     *pending = (struct pending){
-        .frame = *frame, .control = encoder->order.number, .wait_us = wait_us, .inserted = inserted};
+        .frame = *frame, .control = encoder->order.number, .wait_us = wait_us, .key = key, .inserted = inserted};
     if (inserted)
-        pending->frame.pts += (int64_t)INSERTED_STEP * ++encoder->inserted;
+        pending->frame.pts = av_sat_add64(frame->pts, inserted_offset(encoder));
+    encoder->keys_by_frames = frame->key;
+    encoder->keys_by_control = encoder->order.keys;
+    encoder->key_owed = false;
     const uint32_t tag = encoder->tag++;
-    const bool passed = prepare(session, &geometry, pending) && encode_frame(session, &geometry, key, tag);
-    /* An insertion that failed is not tried again without end: the next frame begins with a key frame anyway. */
-    if (passed || inserted) {
-        encoder->keys_by_frames = frame->key;
-        encoder->keys_by_control = encoder->order.keys;
-    }
+    if (prepare(session, &geometry) && encode_frame(session, &geometry, key, tag))
+        encoder->inserted += inserted;
 }
 
 static bool key_due(const struct session *session, const struct frame *frame)
 {
     const struct encoder *encoder = &session->encoder;
-    if (frame->key != encoder->keys_by_frames || encoder->order.keys != encoder->keys_by_control)
+    if (encoder->key_owed || frame->key != encoder->keys_by_frames || encoder->order.keys != encoder->keys_by_control)
         return true;
     const struct codec_rate *rate = &encoder->order.rate;
     const int64_t period = av_rescale((int64_t)session->config.keyint * 1000000, rate->fps_den, rate->fps_num);
     /* Half an interval early, for a host's pts jitters. */
-    return period > 0 && frame->pts - encoder->key_pts >= period - frame_interval(rate) / 2;
+    return period > 0 && frame->pts - encoder->key_pts >= period - work_interval(rate) / 2;
 }
 
 static void encode_taken(struct session *session)
@@ -332,7 +294,8 @@ static void encode_taken(struct session *session)
     const bool key = key_due(session, frame);
     if (encoder->order.paused)
         settle(session, SKIPPED);
-    else if (!key && frame->content == encoder->encoded && epoch_continues(&encoder->epoch, &geometry))
+    else if (!key && frame->content == encoder->encoded && !encoder->begins &&
+             epoch_continues(&encoder->epoch, &geometry, &encoder->order.rate))
         settle(session, REPEATED);
     else
         encode(session, key, false, microseconds(clock_now() - frame->queued_at));
@@ -340,10 +303,10 @@ static void encode_taken(struct session *session)
 
 static void insert(struct session *session)
 {
-    const struct encoder *encoder = &session->encoder;
-    const int64_t still_since = queue_taken(&encoder->reader)->queued_at + frame_interval(&encoder->order.rate);
-    const int64_t due = encoder->order.key_at > still_since ? encoder->order.key_at : still_since;
-    encode(session, true, true, microseconds(clock_now() - due));
+    struct encoder *encoder = &session->encoder;
+    const int64_t due = FFMAX(encoder->order.key_at, work_insertion_time(encoder));
+    encoder->inserted_at = clock_now();
+    encode(session, true, true, microseconds(encoder->inserted_at - due));
 }
 
 static void end(struct session *session)
@@ -359,9 +322,8 @@ void *encoder_run(void *argument)
 {
     struct session *session = argument;
     platform_name_thread("culvert");
-    session->encoder.packet_pts = -1;
     for (;;) {
-        switch (await_work(session)) {
+        switch (work_await(session)) {
         case WORK_FRAME:
             encode_taken(session);
             break;

@@ -16,17 +16,18 @@ struct epoch_encoder {
     struct codec_geometry geometry;
     struct codec_rate opened; /* its rate at its opening */
     struct codec_rate rate;   /* and now */
-    uint32_t used; /* number of the epoch that used it last */
+    uint32_t used;            /* when it became the present one last */
+    bool changed;             /* it said that it took a new rate, and no frame has shown it yet */
 };
 
 struct epoch {
     const struct codec *codec;
+    const struct culvert_config *config;
     struct codec_stream *stream;
     struct epoch_encoder encoders[EPOCH_ENCODERS];
     struct epoch_encoder *present; /* NULL before the first, and after a failure */
-    uint32_t number;               /* of the present epoch; 0 before the first */
-    bool unproved;                 /* the codec said that it obeys, and no frame has shown it yet */
-    bool changed;                  /* and that was about a running encoder */
+    uint32_t uses;                 /* encoders that became the present one, so far */
+    bool unproved;                 /* what it runs with was not read back since that changed */
     bool broken;                   /* it did not obey: the next frame begins a new epoch */
 };
 
@@ -35,16 +36,29 @@ struct frame;
 /* The geometry that a frame is encoded at: its visible size rounded up to even, aspect and colour. */
 struct codec_geometry epoch_geometry(const struct frame *frame);
 
-void epoch_init(struct epoch *epoch, const struct codec *codec, struct codec_stream *stream);
+/* Whether an encoder that was opened at one rate cannot go on at another, by the codec's table or by its amount. */
+bool epoch_outgrown(const struct codec *codec, const struct culvert_config *config,
+                    const struct codec_geometry *geometry, const struct codec_rate *opened,
+                    const struct codec_rate *wanted);
+
+void epoch_init(struct epoch *epoch, const struct codec *codec, const struct culvert_config *config,
+                struct codec_stream *stream);
 void epoch_finish(struct epoch *epoch);
 
 enum epoch_step { EPOCH_GOES_ON, EPOCH_BEGINS, EPOCH_REOPENS };
 
-/* Whether this geometry goes on in the present epoch. */
-bool epoch_continues(const struct epoch *epoch, const struct codec_geometry *geometry);
+bool epoch_same_geometry(const struct codec_geometry *a, const struct codec_geometry *b);
+
+/* Whether the present epoch goes on with a frame of this geometry at this rate, as far as the codec's word goes. */
+bool epoch_continues(const struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate);
+/* The same, and its encoder says that it took the rate. */
+bool epoch_follows(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate);
+/* The rate that the encoder of such a frame was, or will be, opened with. */
+const struct codec_rate *epoch_opening(struct epoch *epoch, const struct codec_geometry *geometry,
+                                       const struct codec_rate *rate);
 
 /* Makes the present encoder one of this geometry at this rate. enum epoch_step (EPOCH_BEGINS: a key frame is due;
- * EPOCH_REOPENS: so, because the codec had not done what it said), or a negative error with the reason in why. */
+ * EPOCH_REOPENS: so, because the codec did not do what its table had said), or a negative error with the reason in why. */
 int epoch_prepare(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate, char *why);
 
 /* After a frame: compares what the encoder runs with against what was asked. False when it disagrees for the first

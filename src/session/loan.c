@@ -6,39 +6,52 @@
 
 #define PAGE 4096
 
-static struct handle_table loans = HANDLE_TABLE_INIT;
+/* A loan is taken for every frame, so slots that were retired would run out in weeks. */
+static struct handle_table loans = HANDLE_TABLE_WRAPS;
+
+/* The table counts generations upwards, as that of sessions does. A loan's number has the complement, so that the two
+ * kinds of numbers come from either end and one is not taken for the other. */
+static uint32_t other_end(uint32_t number)
+{
+    return number ^ ~(uint32_t)(HANDLE_SLOTS - 1);
+}
 
 int loan_lend(struct loan *loan, enum loan_kind kind, uint32_t session, struct region *region, uint32_t *number)
 {
     *loan = (struct loan){.kind = kind, .session = session, .region = region_ref(region)};
-    const int error = handle_insert(&loans, loan, number);
+    uint32_t handle;
+    const int error = handle_insert(&loans, loan, &handle);
     if (error < 0)
         region_unref(region);
+    else
+        *number = other_end(handle);
     return error;
 }
 
 int loan_claim(uint32_t number, enum loan_kind kind, struct loan **loan)
 {
     void *object;
-    const int error = handle_claim(&loans, number, &object);
+    const int error = handle_claim(&loans, other_end(number), &object);
     if (error < 0)
         return error;
     *loan = object;
     if ((*loan)->kind == kind)
         return 0;
-    handle_unclaim(&loans, number);
+    handle_unclaim(&loans, other_end(number));
     return CULVERT_E_HANDLE;
 }
 
 void loan_keep(uint32_t number)
 {
-    handle_unclaim(&loans, number);
+    handle_unclaim(&loans, other_end(number));
 }
 
 void loan_end(uint32_t number, struct loan *loan)
 {
     struct region *region = loan->region;
-    handle_retire(&loans, number);
+    if (loan->kind == LOAN_LEASE)
+        poison(((struct lease *)loan)->data, ((struct lease *)loan)->bytes);
+    handle_retire(&loans, other_end(number));
     region_unref(region);
 }
 
@@ -47,9 +60,11 @@ static size_t leases_bytes(void)
     return (STAGING_LEASES * sizeof(struct lease) + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
-bool staging_init(struct staging *staging, size_t each)
+bool staging_init(struct staging *staging, uint64_t each)
 {
-    const size_t rounded = (each + PAGE - 1) & ~(size_t)(PAGE - 1);
+    if (each > SIZE_MAX / (2 * STAGING_LEASES))
+        return false;
+    const size_t rounded = ((size_t)each + PAGE - 1) & ~(size_t)(PAGE - 1);
     struct region *region = region_create(leases_bytes() + STAGING_LEASES * rounded);
     if (region == NULL)
         return false;

@@ -39,6 +39,8 @@ struct lease {
     bool lent; /* guarded by the session's lock */
 };
 
+_Static_assert(offsetof(struct lease, loan) == 0, "a loan that is a lease leads to it");
+
 struct staging {
     struct region *region; /* leases, then their memory, out of bounds but while it is lent */
     struct lease *leases;
@@ -47,7 +49,7 @@ struct staging {
 };
 
 /* each: bytes of the largest frame. False: no memory. */
-bool staging_init(struct staging *staging, size_t each);
+bool staging_init(struct staging *staging, uint64_t each);
 void staging_finish(struct staging *staging);
 
 /* Under the session's lock. A free lease over `bytes`, marked lent, or NULL. */

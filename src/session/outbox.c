@@ -10,6 +10,8 @@ static size_t entries_bytes(void)
 
 bool outbox_init(struct outbox *outbox, size_t unit_max)
 {
+    if (unit_max > SIZE_MAX / (2 * UNITS))
+        return false;
     const size_t unit = (unit_max + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
     struct region *region = region_create(entries_bytes() + UNITS * unit);
     if (region == NULL)

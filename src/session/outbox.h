@@ -24,6 +24,8 @@ struct outbox_entry {
     bool done; /* received or given back: its room is free once all before it are done */
 };
 
+_Static_assert(offsetof(struct outbox_entry, loan) == 0, "a loan that is a peek leads to its packet");
+
 struct outbox {
     struct region *region; /* entries, then bytes */
     struct outbox_entry *entries;

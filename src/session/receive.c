@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "session/session.h"
+#include "session/submit.h"
 
 /* With the lock held: 0 when a packet waits, or what there is to say instead. */
 static int await_packet(struct session *session, int64_t deadline)
@@ -126,6 +126,7 @@ static int result_of(struct session *session)
         return CULVERT_DROPPED;
     default:
         session->failed = false;
+        session_signal(session);
         return CULVERT_E_CODEC;
     }
 }
@@ -146,10 +147,10 @@ static int hand_out_frame(struct session *session, uint32_t number, const struct
 static int submit_and_wait(struct session *session, const struct culvert_frame *frame, const void *data, size_t size,
                            const struct reception *reception, struct culvert_packet *packet, int64_t deadline)
 {
-    uint32_t number;
-    const int error = session_submit(session, frame, data, size, deadline, &number);
+    const int error = submit_frame(session, frame, data, size, deadline);
     if (error < 0)
         return error;
+    const uint32_t number = session->submitter.writer.submitted;
     pthread_mutex_lock(&session->lock);
     int result = await_outcome(session, number, deadline);
     if (result == 0)
@@ -164,7 +165,12 @@ int session_encode(struct session *session, const struct culvert_frame *frame, c
     const int64_t deadline = clock_deadline(timeout_ms);
     if (atomic_exchange_explicit(&session->receiving, 1, memory_order_acquire) != 0)
         return CULVERT_E_BUSY;
-    const int result = submit_and_wait(session, frame, data, size, reception, packet, deadline);
+    int result = CULVERT_E_BUSY;
+    /* Both roles for the whole call: with no frame behind it, this one is never displaced. */
+    if (submit_enter(session)) {
+        result = submit_and_wait(session, frame, data, size, reception, packet, deadline);
+        submit_leave(session);
+    }
     atomic_store_explicit(&session->receiving, 0, memory_order_release);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "session/session.h"
 
 #include <inttypes.h>
+#include <libavutil/common.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,15 +13,12 @@
 #include "base/log.h"
 #include "base/platform.h"
 #include "frame/convert.h"
+#include "session/config.h"
 
-/* 128-byte alignment is part of the type: the queue's lines are. */
-static struct session *allocate(void)
+/* NULL when it is more than the address space holds. */
+static struct region *reserve(uint64_t bytes)
 {
-    const size_t bytes = (sizeof(struct session) + MAILBOX_LINE - 1) & ~(size_t)(MAILBOX_LINE - 1);
-    struct session *session = aligned_alloc(MAILBOX_LINE, bytes);
-    if (session != NULL)
-        memset(session, 0, sizeof *session);
-    return session;
+    return bytes <= SIZE_MAX / 2 ? region_create((size_t)bytes) : NULL;
 }
 
 static bool reserve_memory(struct session *session)
@@ -28,17 +26,17 @@ static bool reserve_memory(struct session *session)
     const struct culvert_config *config = &session->config;
     const bool latest = config->policy == CULVERT_POLICY_LATEST;
     const uint32_t slots = latest ? QUEUE_SLOTS_LATEST : config->slots;
-    const uint32_t width = (config->max_width + 1) & ~1u, height = (config->max_height + 1) & ~1u;
+    const uint32_t width = picture_coded(config->max_width), height = picture_coded(config->max_height);
     const struct codec_geometry largest = {.width = width, .height = height, .sar_num = 1, .sar_den = 1};
     /* A picture may lie on its side, and strides are rounded up: room for both. */
-    const size_t upright = picture_bytes(width, height), lying = picture_bytes(height, width);
-    const size_t slot = upright > lying ? upright : lying;
+    const size_t slot = FFMAX(picture_bytes(width, height), picture_bytes(height, width));
     const size_t pixels = (size_t)width * height;
 
-    session->frames = region_create(queue_bytes(slots, slot));
-    session->submitter.scratch = region_create(convert_scratch(pixels));
+    session->frames = reserve(queue_bytes(slots, slot));
+    session->submitter.scratch = reserve(convert_scratch(pixels));
     if (session->frames == NULL || session->submitter.scratch == NULL ||
-        !outbox_init(&session->outbox, session->codec->bound(&largest)) || !staging_init(&session->staging, 4 * pixels))
+        !outbox_init(&session->outbox, session->codec->bound(&largest)) ||
+        !staging_init(&session->staging, 4 * (uint64_t)pixels))
         return false;
     queue_init(session->frames->base, latest, slots, slot, &session->submitter.writer, &session->encoder.reader);
     return true;
@@ -56,9 +54,12 @@ static bool start_thread(struct session *session)
     return session->running;
 }
 
+/* What no larger frame is needed to refuse. */
+static const struct frame smallest = {.width = 2, .height = 2, .aspect_num = 1, .aspect_den = 1};
+
 int session_open(const struct culvert_config *config, const struct codec *codec, struct session **out, char *why)
 {
-    struct session *session = allocate();
+    struct session *session = calloc(1, sizeof *session);
     if (session == NULL || !clock_cond_init(&session->changed)) {
         free(session);
         snprintf(why, CODEC_WHY, "no memory for a session");
@@ -67,18 +68,22 @@ int session_open(const struct culvert_config *config, const struct codec *codec,
     session->config = *config;
     session->codec = codec;
     session->signal = -1;
-    session->wanted.rate = (struct codec_rate){config->bitrate_kbps, config->burst_ms, config->fps_num, config->fps_den};
+    session->wanted.rate = config_rate(config);
     session->submitter.last_pts = -1;
+    session->encoder.packet_pts = -1;
+    session->newest = epoch_geometry(&smallest);
     pthread_mutex_init(&session->lock, NULL);
     sem_init(&session->doorbell, 0, 0);
 
     int error = codec->create(&session->config, &session->stream, why);
+    if (error == 0)
+        error = codec->admit(&session->config, &session->newest, &session->wanted.rate, why);
     if (error == 0 && !reserve_memory(session)) {
         snprintf(why, CODEC_WHY, "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
                  config->max_width, config->max_height);
         error = CULVERT_E_MEMORY;
     }
-    epoch_init(&session->encoder.epoch, codec, session->stream);
+    epoch_init(&session->encoder.epoch, codec, &session->config, session->stream);
     if (error == 0 && !start_thread(session)) {
         snprintf(why, CODEC_WHY, "the system gave no thread for the encoder: raise its limit on threads");
         error = CULVERT_E_SYSTEM;

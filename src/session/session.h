@@ -17,6 +17,7 @@
 #include "session/loan.h"
 #include "session/outbox.h"
 #include "session/stats.h"
+#include "session/work.h"
 
 #define SESSION_TEXT 256
 #define SESSION_PARAMS 2048
@@ -29,7 +30,8 @@ struct submitter {
     struct region *scratch;
     int64_t last_pts;
     uint32_t keys;                  /* key frames that frames asked for */
-    struct codec_geometry admitted; /* the last one that the codec was asked about */
+    struct codec_geometry admitted; /* the last one that the codec agreed to */
+    uint32_t admitted_at;           /* session.rate_changes then */
 };
 
 /* A frame on its way through the codec. */
@@ -37,7 +39,7 @@ struct pending {
     struct frame frame;
     uint32_t control; /* obeyed */
     uint32_t wait_us;
-    bool inserted, begins, reopens;
+    bool key, inserted;
 };
 
 /* The encoder thread's. */
@@ -49,11 +51,14 @@ struct encoder {
     struct pending pending[PENDING_MAX]; /* by tag */
     uint32_t tag;              /* of the next picture */
     uint32_t oldest;           /* whose outcome is open */
+    bool begins, reopens;      /* the present epoch, and no packet has said so yet */
     uint32_t opening_us;       /* what this epoch's encoder took to open; 0 once reported */
     uint32_t encoded;          /* content of the frame encoded last; 0: none */
     uint32_t keys_by_frames;   /* served, of frame.key */
     uint32_t keys_by_control;  /* served, of wanted.keys */
+    bool key_owed;             /* what should have served them yielded no access unit */
     uint32_t inserted;         /* since the frame taken last */
+    int64_t inserted_at;       /* clock_now of the last attempt to */
     int64_t key_pts;           /* of the last key frame */
     int64_t packet_pts;        /* of the last packet */
 };
@@ -68,6 +73,7 @@ struct session {
     sem_t doorbell;               /* the encoder's thread sleeps here alone; anyone rings */
     _Atomic bool finishing;       /* culvert_finish was called */
     _Atomic uint32_t receiving;   /* some thread holds the receiving role */
+    _Atomic uint32_t rate_changes; /* written under the lock */
 
     struct submitter submitter;
     struct encoder encoder;
@@ -81,8 +87,9 @@ struct session {
     bool failed;          /* frames failed, and the host was not told yet */
     int signal;           /* culvert_fd's descriptor; -1: nobody asked yet */
     struct wanted wanted;
-    struct codec_geometry geometry; /* of the frame taken last; width 0: none */
-    struct codec_rate opened;       /* of the present epoch's encoder when it was opened; bitrate 0: none */
+    struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
+    struct codec_geometry geometry; /* of the frame taken last */
+    struct codec_rate opened;       /* of that frame's encoder at its opening; bitrate 0: none was encoded */
     struct outbox outbox;
     struct staging staging;
     struct stats stats;
@@ -113,9 +120,7 @@ int session_error(struct session *session, int error, const char *why);
 
 /* ---- Calls; each returns a public result ------------------------------------------------------------------------ */
 
-/* *number: low bits of the number of the frame submitted last. */
-int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size,
-                   int64_t deadline, uint32_t *number);
+int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size);
 int session_lease(struct session *session, uint32_t handle, uint32_t format, uint32_t width, uint32_t height,
                   uint32_t *loan, void **data, size_t *size);
 int session_commit(struct session *session, const struct culvert_frame *frame, struct lease *lease);

@@ -8,6 +8,8 @@ void stats_take(struct stats *stats, uint32_t number)
     stats->outcomes[SKIPPED] += step - 1;
     stats->settled += step - 1;
     stats->taken += step;
+    if (step > 1)
+        stats->last = SKIPPED;
 }
 
 void stats_settle(struct stats *stats, enum outcome outcome)
@@ -52,7 +54,9 @@ static void add_queued(const struct session *session, struct culvert_stats *out)
 static void copy_counts(const struct session *session, struct culvert_stats *out)
 {
     const struct stats *stats = &session->stats;
-    out->slots = session->config.policy == CULVERT_POLICY_LATEST ? QUEUE_SLOTS_LATEST : session->config.slots;
+    const bool latest = session->config.policy == CULVERT_POLICY_LATEST;
+    /* What the codec holds back is on its way as well. */
+    out->slots = (latest ? QUEUE_SLOTS_LATEST : session->config.slots) + session->codec->delay;
     out->submitted = stats->taken;
     out->settled = stats->settled;
     out->encoded = stats->outcomes[ENCODED];

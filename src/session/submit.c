@@ -1,11 +1,12 @@
 #include <inttypes.h>
+#include <libavutil/common.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "frame/convert.h"
-#include "session/session.h"
+#include "session/submit.h"
 
 #define ASPECT_MAX 65535
 
@@ -18,7 +19,7 @@ struct admission {
 
 /* ---- Checks ------------------------------------------------------------------------------------------------------ */
 
-static int refuse(char *why, const char *field, uint32_t value, const char *advice)
+int submit_refuse(char *why, const char *field, uint32_t value, const char *advice)
 {
     snprintf(why, CODEC_WHY, "frame: %s is %" PRIu32 ": %s", field, value, advice);
     return CULVERT_E_ARGUMENT;
@@ -27,19 +28,19 @@ static int refuse(char *why, const char *field, uint32_t value, const char *advi
 static int check_fields(const struct culvert_frame *in, char *why)
 {
     if (in->flags & ~(uint32_t)(CULVERT_FRAME_KEY | CULVERT_FRAME_SAME))
-        return refuse(why, "flags", in->flags, "set flags of enum culvert_frame_flag alone");
+        return submit_refuse(why, "flags", in->flags, "set flags of enum culvert_frame_flag alone");
     if (in->rotation % 90 != 0 || in->rotation > 270)
-        return refuse(why, "rotation", in->rotation, "set 0, 90, 180 or 270 degrees");
+        return submit_refuse(why, "rotation", in->rotation, "set 0, 90, 180 or 270 degrees");
     if (in->flip & ~(uint32_t)(CULVERT_FLIP_HORIZONTAL | CULVERT_FLIP_VERTICAL))
-        return refuse(why, "flip", in->flip, "set flags of enum culvert_flip alone");
+        return submit_refuse(why, "flip", in->flip, "set flags of enum culvert_flip alone");
     if (in->matrix > CULVERT_MATRIX_BT709)
-        return refuse(why, "matrix", in->matrix, "set one of enum culvert_matrix");
+        return submit_refuse(why, "matrix", in->matrix, "set one of enum culvert_matrix");
     if (in->range > CULVERT_RANGE_FULL)
-        return refuse(why, "range", in->range, "set one of enum culvert_range");
+        return submit_refuse(why, "range", in->range, "set one of enum culvert_range");
     if (in->reserved != 0)
-        return refuse(why, "reserved", in->reserved, "set 0");
+        return submit_refuse(why, "reserved", in->reserved, "set 0");
     if ((in->aspect_num == 0) != (in->aspect_den == 0) || in->aspect_num > ASPECT_MAX || in->aspect_den > ASPECT_MAX)
-        return refuse(why, "aspect_num", in->aspect_num, "set both terms to 1 to 65535, or both to 0");
+        return submit_refuse(why, "aspect_num", in->aspect_num, "set both terms to 1 to 65535, or both to 0");
     return 0;
 }
 
@@ -47,7 +48,7 @@ static int check_pts(struct session *session, int64_t pts, int64_t now, int64_t 
 {
     const int64_t last = session->submitter.last_pts;
     /* Two frames in one microsecond of the clock still rise. */
-    *out = pts != CULVERT_PTS_NOW ? pts : now > last ? now : last + 1;
+    *out = pts != CULVERT_PTS_NOW ? pts : FFMAX(now, av_sat_add64(last, 1));
     if (*out > last)
         return 0;
     snprintf(why, CODEC_WHY, "frame: pts %" PRId64 " is not above the last one, %" PRId64 ": it must be 0 or more and rise",
@@ -55,24 +56,26 @@ static int check_pts(struct session *session, int64_t pts, int64_t now, int64_t 
     return CULVERT_E_PTS;
 }
 
-/* Whether the codec can have an epoch of this geometry; asked again only when the geometry changes. */
+/* Whether the codec can have an epoch of this geometry; asked again only when the geometry or the rate changes. */
 static int check_codec(struct session *session, const struct frame *frame, char *why)
 {
     struct submitter *submitter = &session->submitter;
     const struct codec_geometry geometry = epoch_geometry(frame);
-    if (memcmp(&geometry, &submitter->admitted, sizeof geometry) == 0)
+    if (epoch_same_geometry(&geometry, &submitter->admitted) &&
+        submitter->admitted_at == atomic_load_explicit(&session->rate_changes, memory_order_relaxed))
         return 0;
     pthread_mutex_lock(&session->lock);
-    const struct codec_rate rate = session->wanted.rate;
+    const int error = session->codec->admit(&session->config, &geometry, &session->wanted.rate, why);
+    if (error == 0) {
+        session->newest = submitter->admitted = geometry;
+        submitter->admitted_at = atomic_load_explicit(&session->rate_changes, memory_order_relaxed);
+    }
     pthread_mutex_unlock(&session->lock);
-    const int error = session->codec->admit(&session->config, &geometry, &rate, why);
-    if (error == 0)
-        submitter->admitted = geometry;
     return error;
 }
 
 /* The visible size, either way up, within the largest. */
-static int check_size(const struct session *session, uint32_t width, uint32_t height, char *why)
+int submit_check_size(const struct session *session, uint32_t width, uint32_t height, char *why)
 {
     const uint32_t most_wide = session->config.max_width, most_high = session->config.max_height;
     if ((width <= most_wide && height <= most_high) || (height <= most_wide && width <= most_high))
@@ -114,14 +117,14 @@ static int admit_pixels(struct session *session, const struct culvert_frame *in,
 {
     admission->format = format_find(in->format);
     if (admission->format == NULL)
-        return refuse(why, "format", in->format, "set one of enum culvert_format");
+        return submit_refuse(why, "format", in->format, "set one of enum culvert_format");
     if (data == NULL)
-        return refuse(why, "data", 0, "pass the pixels, or CULVERT_FRAME_SAME");
+        return submit_refuse(why, "data", 0, "pass the pixels, or CULVERT_FRAME_SAME");
     int error = format_layout(admission->format, in, size, &admission->layout, why, CODEC_WHY);
     if (error < 0)
         return error;
     describe_geometry(session, in, admission->format->rgb, &admission->frame);
-    error = check_size(session, admission->frame.width, admission->frame.height, why);
+    error = submit_check_size(session, admission->frame.width, admission->frame.height, why);
     return error < 0 ? error : check_codec(session, &admission->frame, why);
 }
 
@@ -183,7 +186,7 @@ static bool repeats(struct queue_writer *writer, const struct frame *frame)
     const struct frame *before = queue_previous(writer);
     if (before->width != frame->width || before->height != frame->height)
         return false;
-    const uint32_t width = (frame->width + 1) & ~1u, height = (frame->height + 1) & ~1u;
+    const uint32_t width = picture_coded(frame->width), height = picture_coded(frame->height);
     const struct picture now = picture_over(queue_filling_pixels(writer), width, height);
     const struct picture then = picture_over((uint8_t *)queue_previous_pixels(writer), width, height);
     return same_plane(&now, &then, 0) && same_plane(&now, &then, 1) && same_plane(&now, &then, 2);
@@ -194,7 +197,7 @@ static void fill(struct session *session, const struct culvert_frame *in, const 
     struct submitter *submitter = &session->submitter;
     struct queue_writer *writer = &submitter->writer;
     struct frame *frame = &admission->frame;
-    const uint32_t width = (frame->width + 1) & ~1u, height = (frame->height + 1) & ~1u;
+    const uint32_t width = picture_coded(frame->width), height = picture_coded(frame->height);
     const uint32_t before = writer->submitted == 0 ? 0 : queue_previous(writer)->content;
     if (admission->format == NULL) {
         memcpy(queue_filling_pixels(writer), queue_previous_pixels(writer), picture_bytes(width, height));
@@ -220,8 +223,8 @@ static void publish(struct session *session, const struct culvert_frame *in, str
     queue_publish(&submitter->writer);
 }
 
-static int submit(struct session *session, const struct culvert_frame *in, const void *data, size_t size,
-                  int64_t deadline)
+int submit_frame(struct session *session, const struct culvert_frame *in, const void *data, size_t size,
+                 int64_t deadline)
 {
     if (atomic_load(&session->finishing))
         return CULVERT_E_FINISHED;
@@ -236,71 +239,30 @@ static int submit(struct session *session, const struct culvert_frame *in, const
     const int64_t started = clock_now();
     fill(session, in, data, &admission);
     publish(session, in, &admission.frame, started);
+    sem_post(&session->doorbell);
     return 0;
 }
 
-/* ---- Calls ------------------------------------------------------------------------------------------------------- */
+/* ---- The role ---------------------------------------------------------------------------------------------------- */
 
-int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size,
-                   int64_t deadline, uint32_t *number)
+/* Sequentially consistent on both ends, as `finishing` is: see session_finish. */
+bool submit_enter(struct session *session)
 {
-    /* Sequentially consistent on both ends, as `finishing` is: see session_finish. */
-    if (atomic_exchange(&session->submitter.busy, 1) != 0)
-        return CULVERT_E_BUSY;
-    const int error = submit(session, frame, data, size, deadline);
-    *number = session->submitter.writer.submitted;
+    return atomic_exchange(&session->submitter.busy, 1) == 0;
+}
+
+void submit_leave(struct session *session)
+{
     atomic_store(&session->submitter.busy, 0);
-    sem_post(&session->doorbell);
-    return error;
-}
-
-int session_lease(struct session *session, uint32_t handle, uint32_t format_id, uint32_t width, uint32_t height,
-                  uint32_t *number, void **data, size_t *size)
-{
-    char why[CODEC_WHY];
-    const struct culvert_frame frame = {.format = format_id, .width = width, .height = height};
-    const struct format *format = format_find(format_id);
     if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
-    if (format == NULL)
-        return session_error(session, refuse(why, "format", format_id, "set one of enum culvert_format"), why);
-    struct layout layout;
-    int error = format_layout(format, &frame, SIZE_MAX, &layout, why, sizeof why);
-    if (error == 0)
-        error = check_size(session, width * session->config.scale, height * session->config.scale, why);
-    if (error < 0)
-        return session_error(session, error, why);
+        sem_post(&session->doorbell);
+}
 
-    pthread_mutex_lock(&session->lock);
-    struct lease *lease = staging_lend(&session->staging, layout.bytes);
-    error = lease == NULL ? CULVERT_E_LIMIT
-                          : loan_lend(&lease->loan, LOAN_LEASE, handle, session->staging.region, number);
-    if (error == 0) {
-        lease->format = format_id;
-        lease->width = width;
-        lease->height = height;
-        *data = lease->data;
-        *size = lease->bytes;
-    } else if (lease != NULL) {
-        staging_return(lease);
-    }
-    pthread_mutex_unlock(&session->lock);
+int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size)
+{
+    if (!submit_enter(session))
+        return CULVERT_E_BUSY;
+    const int error = submit_frame(session, frame, data, size, CLOCK_NEVER);
+    submit_leave(session);
     return error;
-}
-
-int session_commit(struct session *session, const struct culvert_frame *frame, struct lease *lease)
-{
-    if (!(frame->flags & CULVERT_FRAME_SAME) &&
-        (frame->format != lease->format || frame->width != lease->width || frame->height != lease->height))
-        return session_error(session, CULVERT_E_ARGUMENT,
-                             "frame: format and size are not those of the lease: commit what was leased");
-    uint32_t number;
-    return session_submit(session, frame, lease->data, lease->bytes, CLOCK_NEVER, &number);
-}
-
-void session_abandon(struct session *session, struct lease *lease)
-{
-    pthread_mutex_lock(&session->lock);
-    staging_return(lease);
-    pthread_mutex_unlock(&session->lock);
 }

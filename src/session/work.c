@@ -1,0 +1,91 @@
+#include "session/work.h"
+
+#include <libavutil/common.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/platform.h"
+#include "session/session.h"
+
+int64_t work_interval(const struct codec_rate *rate)
+{
+    return (int64_t)1000000 * rate->fps_den / rate->fps_num;
+}
+
+/* The earliest time at which the frame taken last may be encoded once more. */
+int64_t work_insertion_time(const struct encoder *encoder)
+{
+    const int64_t queued_at = queue_taken(&encoder->reader)->queued_at;
+    return FFMAX(queued_at, encoder->inserted_at) + work_interval(&encoder->order.rate);
+}
+
+/* With the lock held: from here on, control calls answer for the epoch that the frame is encoded in. */
+static void foresee_epoch(struct session *session)
+{
+    struct encoder *encoder = &session->encoder;
+    session->geometry = epoch_geometry(queue_taken(&encoder->reader));
+    if (!encoder->order.paused)
+        session->opened = *epoch_opening(&encoder->epoch, &session->geometry, &encoder->order.rate);
+}
+
+/* The host asked for a key frame and submits nothing: it is due one frame interval after the last frame. */
+static enum work find_insertion(struct session *session, int64_t *deadline)
+{
+    const struct encoder *encoder = &session->encoder;
+    const bool wanted = encoder->order.keys != encoder->keys_by_control || encoder->key_owed;
+    if (encoder->order.paused || session->stats.taken == 0 || !wanted)
+        return WORK_WAIT;
+    *deadline = work_insertion_time(encoder);
+    if (clock_now() < *deadline)
+        return WORK_WAIT;
+    foresee_epoch(session);
+    return WORK_INSERT;
+}
+
+static void note_taken(struct session *session)
+{
+    stats_take(&session->stats, queue_taken(&session->encoder.reader)->number);
+    foresee_epoch(session);
+    session->encoder.inserted = 0;
+    session_changed(session);
+}
+
+/* Room first, then the frame: what is taken is the newest at the moment when it can be encoded. */
+static enum work find_work(struct session *session, int64_t *deadline)
+{
+    struct encoder *encoder = &session->encoder;
+    *deadline = CLOCK_NEVER;
+    if (session->closing)
+        return WORK_END;
+
+    /* Read before the queue: whoever is not inside submit by now finds the session finished. */
+    const bool last = atomic_load(&session->finishing) && !atomic_load(&session->submitter.busy);
+    if (last && queue_submitted(&encoder->reader) == (uint32_t)session->stats.taken)
+        return WORK_END;
+
+    encoder->order = session->wanted;
+    encoder->room = outbox_reserve(&session->outbox);
+    session->starved = encoder->room == NULL && !encoder->order.paused;
+    if (session->starved) {
+        session_changed(session);
+        return WORK_WAIT;
+    }
+    if (queue_take(&encoder->reader)) {
+        note_taken(session);
+        return WORK_FRAME;
+    }
+    return find_insertion(session, deadline);
+}
+
+enum work work_await(struct session *session)
+{
+    for (;;) {
+        int64_t deadline;
+        pthread_mutex_lock(&session->lock);
+        const enum work work = find_work(session, &deadline);
+        pthread_mutex_unlock(&session->lock);
+        if (work != WORK_WAIT)
+            return work;
+        platform_wait(&session->doorbell, deadline);
+    }
+}

@@ -1,0 +1,296 @@
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "run.h"
+#include "stream.h"
+#include "trial_codec.h"
+
+#define INTERVAL 16667
+#define FRAMES_MOST 100000
+
+/* A stream under load: one thread submits, one receives, one does nothing but look, and the main one gets in the way.
+ */
+struct load {
+    culvert_session session;
+    struct codec codec;
+    uint32_t policy;
+    bool inserts; /* control calls ask for key frames */
+    _Atomic bool stop;
+    uint32_t submitted, refused;
+    uint32_t received, inserted, keys, failures;
+    uint64_t bytes;
+    uint32_t snapshots;
+    uint8_t seen[FRAMES_MOST]; /* packets of each frame that are not inserted */
+};
+
+/* xorshift32: the same sequence on every machine. */
+static uint32_t roll(uint32_t *state, uint32_t sides)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state % sides;
+}
+
+static void sleep_us(long microseconds)
+{
+    nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
+}
+
+/* ---- The threads ------------------------------------------------------------------------------------------------ */
+
+static const uint32_t sizes[][2] = {{16, 16}, {16, 16}, {16, 16}, {32, 16}, {17, 15}, {2, 2}};
+
+static int submit(struct load *load, uint32_t *dice, uint32_t number)
+{
+    const uint32_t *size = sizes[roll(dice, 60) == 0 ? roll(dice, 6) : number / 97 % 6];
+    const uint32_t flags = roll(dice, 20) == 0 ? CULVERT_FRAME_KEY : 0;
+    const int64_t pts = (int64_t)number * INTERVAL;
+    if (number == 1 || roll(dice, 4) != 0)
+        return stream_submit(load->session, size[0], size[1], pts, roll(dice, 5), flags);
+    struct culvert_frame same = stream_frame(0, 0, pts);
+    same.flags = CULVERT_FRAME_SAME | flags;
+    return culvert_submit(load->session, &same, NULL, 0);
+}
+
+static void *submit_all(void *argument)
+{
+    struct load *load = argument;
+    uint32_t dice = 1 + load->policy;
+    while (!load->stop && load->submitted + 1 < FRAMES_MOST) {
+        const int result = submit(load, &dice, load->submitted + 1);
+        if (result == 0)
+            load->submitted++;
+        else
+            load->refused++;
+        ck_assert(result == 0 || result == CULVERT_E_AGAIN);
+        if (result != 0 || roll(&dice, 3) == 0)
+            sleep_us(roll(&dice, 300));
+    }
+    return NULL;
+}
+
+/* What is wrong with a packet, given the one before it; NULL: nothing. */
+static const char *find_fault(const struct culvert_packet *packet, const struct culvert_packet *before)
+{
+    const bool key = packet->flags & CULVERT_PACKET_KEY, epoch = packet->flags & CULVERT_PACKET_EPOCH;
+    const bool inserted = packet->flags & CULVERT_PACKET_INSERTED, first = before->frame == 0;
+    if (packet->frame < 1 || packet->frame >= FRAMES_MOST)
+        return "a frame that was not submitted";
+    if (packet->frame < before->frame + !inserted)
+        return "a frame's number does not rise";
+    if (packet->epoch != before->epoch + epoch)
+        return "an epoch is not numbered from the one before";
+    if (epoch && !key)
+        return "an epoch begins without a key frame";
+    if (packet->control < before->control)
+        return "a control call is obeyed no more";
+    if (!first && packet->pts <= before->pts)
+        return "a pts does not rise";
+    if (!first && packet->duration != packet->pts - before->pts)
+        return "a duration is not the difference";
+    return NULL;
+}
+
+static void note_packet(struct load *load, const struct stream_unit *unit)
+{
+    const bool inserted = unit->packet.flags & CULVERT_PACKET_INSERTED;
+    load->received++;
+    load->inserted += inserted;
+    load->keys += (unit->packet.flags & CULVERT_PACKET_KEY) != 0;
+    load->bytes += unit->bytes;
+    load->seen[unit->packet.frame] = (uint8_t)(load->seen[unit->packet.frame] + !inserted);
+}
+
+static void *receive_all(void *argument)
+{
+    struct load *load = argument;
+    struct culvert_packet before = {0};
+    uint32_t dice = 77;
+    for (;;) {
+        const struct stream_unit unit = stream_receive(load->session, 50);
+        if (unit.result == CULVERT_EOS)
+            return NULL;
+        load->failures += unit.result == CULVERT_E_CODEC;
+        if (unit.result == CULVERT_E_CODEC || unit.result == CULVERT_E_AGAIN)
+            continue;
+        const char *fault = unit.result == 0 ? find_fault(&unit.packet, &before) : culvert_error_name(unit.result);
+        ck_assert_msg(fault == NULL, "frame %u: %s", (unsigned)unit.packet.frame, fault);
+        note_packet(load, &unit);
+        before = unit.packet;
+        if (roll(&dice, 400) == 0)
+            sleep_us(30000);
+    }
+}
+
+/* Counters, in the order of the struct, only rise. */
+static bool rises(const struct culvert_stats *then, const struct culvert_stats *now)
+{
+    const uint64_t *before = &then->submitted, *after = &now->submitted;
+    for (const uint64_t *last = &now->restarts; after <= last; before++, after++)
+        if (*after < *before)
+            return false;
+    return now->control >= then->control && now->total.max >= then->total.max;
+}
+
+static bool fits(const struct culvert_stats *s)
+{
+    return s->packets == s->encoded + s->inserted && s->packets >= s->keyframes && s->keyframes >= s->epochs &&
+           s->epochs >= s->reopened && s->packets >= s->queued_packets;
+}
+
+static void *look_on(void *argument)
+{
+    struct load *load = argument;
+    struct culvert_stats before = {0};
+    while (!load->stop) {
+        const struct culvert_stats now = stream_stats(load->session);
+        ck_assert(rises(&before, &now));
+        ck_assert(fits(&now));
+        before = now;
+        load->snapshots++;
+    }
+    return NULL;
+}
+
+static void get_in_the_way(struct load *load, uint32_t *dice)
+{
+    switch (roll(dice, load->inserts ? 9 : 7)) {
+    case 0:
+        trial_hold();
+        sleep_us(roll(dice, 8000));
+        trial_let_go();
+        break;
+    case 1:
+        trial_drop(roll(dice, 3), load->codec.delay == 0 ? 1 + roll(dice, 4) : 0);
+        break;
+    case 2:
+        trial_fail(TRIAL_ENCODE, roll(dice, 10), 1);
+        break;
+    case 3:
+        trial_fail(TRIAL_OPEN, roll(dice, 3), 1);
+        break;
+    case 4:
+        ck_assert_int_ge(culvert_set_bitrate(load->session, 1000 + roll(dice, 9000), NULL), 0);
+        break;
+    case 5:
+        ck_assert_int_ge(culvert_set_framerate(load->session, 30 + roll(dice, 60), 1, NULL), 0);
+        break;
+    case 6:
+        trial_lie(roll(dice, 4) == 0 ? TRIAL_LIES : TRIAL_HONEST);
+        break;
+    case 7:
+        ck_assert_int_eq(culvert_request_keyframe(load->session, NULL), 0);
+        break;
+    default:
+        ck_assert_int_eq(culvert_pause(load->session, NULL), 0);
+        sleep_us(roll(dice, 5000));
+        ck_assert_int_eq(culvert_resume(load->session, NULL), 0);
+        break;
+    }
+}
+
+/* ---- The whole -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    uint32_t policy, slots, delay;
+    bool inserts;
+    enum codec_change bitrate;
+} loads[] = {
+    {CULVERT_POLICY_LATEST, 0, 0, true, CODEC_LIVE},    {CULVERT_POLICY_LATEST, 0, 0, false, CODEC_REOPENS},
+    {CULVERT_POLICY_BLOCK, 2, 0, true, CODEC_LIVE},     {CULVERT_POLICY_BLOCK, 4, 0, false, CODEC_LIVE},
+    {CULVERT_POLICY_REJECT, 8, 0, true, CODEC_REOPENS}, {CULVERT_POLICY_REJECT, 4, 0, false, CODEC_LIVE},
+    {CULVERT_POLICY_LATEST, 0, 2, true, CODEC_LIVE},    {CULVERT_POLICY_BLOCK, 4, 3, false, CODEC_REOPENS},
+};
+
+static void open_load(struct load *load, int row)
+{
+    load->policy = loads[row].policy;
+    load->inserts = loads[row].inserts;
+    load->codec = trial_codec(loads[row].delay, loads[row].bitrate, CODEC_LIVE);
+    struct culvert_config config = stream_config(load->codec.id, load->policy);
+    config.slots = loads[row].slots;
+    load->session = stream_open_with(&load->codec, &config);
+}
+
+static void run_load(struct load *load)
+{
+    pthread_t submitter, receiver, observer;
+    ck_assert_int_eq(pthread_create(&submitter, NULL, submit_all, load), 0);
+    ck_assert_int_eq(pthread_create(&receiver, NULL, receive_all, load), 0);
+    ck_assert_int_eq(pthread_create(&observer, NULL, look_on, load), 0);
+    const int64_t end = clock_now() + 400000;
+    for (uint32_t dice = 4711; clock_now() < end;) {
+        get_in_the_way(load, &dice);
+        sleep_us(roll(&dice, 4000));
+    }
+    load->stop = true;
+    pthread_join(observer, NULL);
+    pthread_join(submitter, NULL);
+    ck_assert_int_eq(culvert_finish(load->session), 0);
+    pthread_join(receiver, NULL);
+}
+
+static void check_sums(const struct load *load, const struct culvert_stats *stats)
+{
+    uint32_t encoded = 0, twice = 0;
+    for (uint32_t number = 0; number < FRAMES_MOST; number++) {
+        encoded += load->seen[number];
+        twice += load->seen[number] > 1;
+    }
+    ck_assert_uint_eq(twice, 0);
+    ck_assert_uint_eq(stats->submitted, load->submitted);
+    ck_assert_uint_eq(stats->settled, load->submitted);
+    ck_assert_uint_eq(stats->encoded, encoded);
+    ck_assert_uint_eq(stats->inserted, load->inserted);
+    ck_assert_uint_eq(stats->packets, load->received);
+    ck_assert_uint_eq(stats->keyframes, load->keys);
+    ck_assert_uint_eq(stats->bytes, load->bytes);
+    ck_assert_uint_eq(stats->lost + stats->queued_packets, 0);
+    ck_assert_uint_eq(stats->failed > 0, load->failures > 0);
+}
+
+/* The codec's own count of what it refused; insertions that it refused are nobody's frames. */
+static void check_refusals(const struct load *load, const struct culvert_stats *stats)
+{
+    const uint32_t failed = trial_failed(TRIAL_OPEN) + trial_failed(TRIAL_ENCODE);
+    ck_assert_uint_le(stats->dropped, trial_dropped());
+    if (load->codec.delay == 0)
+        ck_assert_uint_le(stats->failed, failed);
+    if (load->inserts || load->codec.delay > 0)
+        return;
+    ck_assert_uint_eq(stats->dropped, trial_dropped());
+    ck_assert_uint_eq(stats->failed, failed);
+}
+
+START_TEST(every_snapshot_under_load_adds_up_and_so_does_the_end)
+{
+    struct load *load = calloc(1, sizeof *load);
+    ck_assert_ptr_nonnull(load);
+    open_load(load, _i);
+    run_load(load);
+    const struct culvert_stats stats = stream_stats(load->session);
+    check_sums(load, &stats);
+    check_refusals(load, &stats);
+    /* The load was one. */
+    ck_assert_uint_ge(load->snapshots, 20);
+    ck_assert_uint_ge(stats.encoded, 20);
+    ck_assert_uint_gt(load->policy == CULVERT_POLICY_LATEST ? stats.skipped : stats.repeated, 0);
+    culvert_close(load->session);
+    ck_assert_uint_eq(trial_count(TRIAL_CLOSE), trial_count(TRIAL_OPEN) - trial_failed(TRIAL_OPEN));
+    free(load);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("accounting");
+    TCase *tcase = tcase_create("load");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, every_snapshot_under_load_adds_up_and_so_does_the_end, 0,
+                        (int)(sizeof loads / sizeof loads[0]));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,190 @@
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "run.h"
+#include "stream.h"
+#include "trial_codec.h"
+
+#define PATIENCE 20000 /* milliseconds that a test waits for what must come */
+#define SIDE 64
+
+static struct codec codec;
+
+static culvert_session open_trial(uint32_t policy, uint32_t bitrate_kbps)
+{
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    struct culvert_config config = stream_config(codec.id, policy);
+    config.bitrate_kbps = bitrate_kbps;
+    return stream_open_with(&codec, &config);
+}
+
+static struct culvert_packet receive(culvert_session session)
+{
+    const struct stream_unit unit = stream_receive(session, PATIENCE);
+    ck_assert_int_eq(unit.result, 0);
+    return unit.packet;
+}
+
+START_TEST(the_end_comes_though_every_packet_is_still_lent)
+{
+    enum { MOST = 256 };
+    static culvert_loan loans[MOST];
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    const void *data;
+    size_t bytes;
+    for (uint32_t i = 0; i < MOST; i++) {
+        ck_assert_int_eq(stream_submit(session, 2, 2, i, i, CULVERT_FRAME_KEY), 0);
+        ck_assert_int_eq(culvert_peek(session, &loans[i], &data, &bytes, NULL, PATIENCE), 0);
+    }
+    ck_assert_int_eq(culvert_finish(session), 0);
+    ck_assert_int_eq(stream_receive(session, PATIENCE).result, CULVERT_EOS);
+    for (uint32_t i = 0; i < MOST; i++)
+        ck_assert_int_eq(culvert_release(loans[i]), 0);
+    culvert_close(session);
+}
+END_TEST
+
+/* A level that allows big pictures or high bitrates, not both. */
+static int admit_either(const struct culvert_config *config, const struct codec_geometry *geometry,
+                        const struct codec_rate *rate, char *why)
+{
+    (void)config;
+    *why = '\0';
+    return geometry->width > SIDE && rate->bitrate_kbps > 2000 ? CULVERT_E_LEVEL : 0;
+}
+
+START_TEST(a_rate_answers_for_the_frame_that_was_submitted_last_though_the_encoder_is_behind)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_LATEST, 1000);
+    codec.admit = admit_either;
+    trial_hold();
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    trial_await_held();
+    ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 2, 2, 0), 0);
+    ck_assert_int_eq(culvert_set_bitrate(session, 3000, NULL), CULVERT_E_LEVEL);
+    trial_let_go();
+    receive(session);
+    ck_assert_uint_eq(receive(session).width, 2 * SIDE);
+    ck_assert_uint_eq(stream_stats(session).failed, 0);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_size_that_was_fine_is_asked_about_again_after_a_change_of_the_rate)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    codec.admit = admit_either;
+    ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 1, 1, 0), 0);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 2, 2, 0), 0);
+    ck_assert_int_ge(culvert_set_bitrate(session, 3000, NULL), 0);
+    ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 3, 3, 0), CULVERT_E_LEVEL);
+    ck_assert_int_ge(culvert_set_bitrate(session, 2000, NULL), 0);
+    ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 3, 3, 0), 0);
+    for (int i = 0; i < 3; i++)
+        receive(session);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_rate_answers_by_the_warm_encoder_that_the_frame_gets)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    receive(session);
+    /* What is announced at 1000 reaches to 4000; another size at 4000 reaches to 16000. */
+    ck_assert_int_eq(culvert_set_bitrate(session, TRIAL_HEADROOM * 1000, NULL), 0);
+    ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 2, 2, 0), 0);
+    receive(session);
+    trial_hold();
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 3, 3, 0), 0);
+    trial_await_held();
+    ck_assert_int_eq(culvert_set_bitrate(session, TRIAL_HEADROOM * 1000 + 1, NULL), CULVERT_REOPENS);
+    trial_let_go();
+    ck_assert_uint_eq(receive(session).epoch, 3);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 4, 4, 0), 0);
+    ck_assert_uint_eq(receive(session).epoch, 4);
+    ck_assert_uint_eq(stream_stats(session).reopened, 0);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(many_insertions_never_reach_the_pts_of_a_next_frame)
+{
+    enum { FPS = 1000, INSERTIONS = 120 };
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    struct culvert_config config = stream_config(codec.id, CULVERT_POLICY_LATEST);
+    config.fps_num = FPS;
+    culvert_session session = stream_open_with(&codec, &config);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 0, 1, 0), 0);
+    int64_t last = receive(session).pts;
+    for (int i = 0; i < INSERTIONS; i++) {
+        ck_assert_int_eq(culvert_request_keyframe(session, NULL), 0);
+        const struct culvert_packet packet = receive(session);
+        ck_assert(packet.flags & CULVERT_PACKET_INSERTED);
+        ck_assert_int_gt(packet.pts, last);
+        last = packet.pts;
+    }
+    ck_assert_int_lt(last, 1000000 / FPS);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1000000 / FPS, 2, 0), 0);
+    ck_assert_int_gt(receive(session).duration, 0);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(the_descriptor_rests_once_encode_has_said_that_its_frame_failed)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_LATEST, 1000);
+    int fd;
+    ck_assert_int_eq(culvert_fd(session, &fd), 0);
+    trial_fail(TRIAL_ENCODE, 0, 1);
+    const struct culvert_frame frame = stream_frame(SIDE, SIDE, 1);
+    uint8_t *pixels = stream_pixels(SIDE, SIDE, 1), buffer[64];
+    size_t bytes;
+    ck_assert_int_eq(culvert_encode(session, &frame, pixels, 4 * SIDE * SIDE, buffer, sizeof buffer, &bytes, NULL,
+                                    PATIENCE),
+                     CULVERT_E_CODEC);
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&wait, 1, 0), 0);
+    free(pixels);
+    close(fd);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    struct culvert_frame frame = stream_frame(SIDE, SIDE, 1);
+    uint8_t *pixels = stream_pixels(SIDE, SIDE, 1);
+    ck_assert_int_eq(culvert_submit(session, &frame, pixels, 4 * SIDE * SIDE), 0);
+    receive(session);
+    trial_drop(0, 1);
+    frame.aspect_num = 4;
+    frame.aspect_den = 3;
+    for (frame.pts = 2; frame.pts < 5; frame.pts++)
+        ck_assert_int_eq(culvert_submit(session, &frame, pixels, 4 * SIDE * SIDE), 0);
+    const struct culvert_packet packet = receive(session);
+    ck_assert_uint_eq(packet.frame, 3);
+    ck_assert(packet.flags & CULVERT_PACKET_EPOCH);
+    ck_assert_uint_eq(packet.aspect_num, 4);
+    free(pixels);
+    culvert_close(session);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("edges");
+    TCase *tcase = tcase_create("edges");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, the_end_comes_though_every_packet_is_still_lent);
+    tcase_add_test(tcase, a_rate_answers_for_the_frame_that_was_submitted_last_though_the_encoder_is_behind);
+    tcase_add_test(tcase, a_size_that_was_fine_is_asked_about_again_after_a_change_of_the_rate);
+    tcase_add_test(tcase, a_rate_answers_by_the_warm_encoder_that_the_frame_gets);
+    tcase_add_test(tcase, many_insertions_never_reach_the_pts_of_a_next_frame);
+    tcase_add_test(tcase, the_descriptor_rests_once_encode_has_said_that_its_frame_failed);
+    tcase_add_test(tcase, a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

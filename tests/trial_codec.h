@@ -1,0 +1,74 @@
+/* A codec made for tests: it compresses nothing, does what its switches say, and keeps a record of what it was asked.
+ * Switches and record are the process's: one session with it at a time. Switches may be turned while it runs. */
+#ifndef TESTS_TRIAL_CODEC_H
+#define TESTS_TRIAL_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/codec.h"
+
+#define TRIAL_DELAY_MOST 3
+/* Its level: what admit grants. An encoder announces four times its bitrate, and outgrows more. */
+#define TRIAL_WIDTH_MOST 1000
+#define TRIAL_KBPS_MOST 100000
+#define TRIAL_HEADROOM 4
+
+/* All switches off, nothing recorded, and the codec; it must outlive its session. A setting that is CODEC_REOPENS or
+ * CODEC_REFUSED is taken all the same when reconfigure is called for it, so that the record shows the mistake. */
+struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate);
+
+/* ---- Switches --------------------------------------------------------------------------------------------------- */
+
+enum trial_call { TRIAL_OPEN, TRIAL_CLOSE, TRIAL_RECONFIGURE, TRIAL_ENCODE, TRIAL_FLUSH, TRIAL_CALLS };
+
+/* Of the calls from now on, `after` pass, the next `count` fail (TRIAL_OPEN, TRIAL_ENCODE, TRIAL_FLUSH). */
+void trial_fail(enum trial_call call, uint32_t after, uint32_t count);
+/* Of the pictures from now on, `after` pass, the next `count` yield no access unit. */
+void trial_drop(uint32_t after, uint32_t count);
+/* How many pictures were dropped, and calls failed, so far. */
+uint32_t trial_dropped(void);
+uint32_t trial_failed(enum trial_call call);
+
+enum trial_honesty {
+    TRIAL_HONEST,
+    TRIAL_LIES,       /* reconfigure says that it did, and did not */
+    TRIAL_ALWAYS_LIES /* neither does open */
+};
+void trial_lie(enum trial_honesty honesty);
+
+/* Encode waits before each picture until trial_let_go. A session whose codec is held does not close. */
+void trial_hold(void);
+void trial_let_go(void);
+/* Waits until encode waits. */
+void trial_await_held(void);
+
+/* ---- Record ----------------------------------------------------------------------------------------------------- */
+
+struct trial_record {
+    uint32_t order;   /* among all calls, from 0 */
+    uint32_t encoder; /* whose call it is; the one that was opened first is 1 */
+    struct codec_geometry geometry;
+    struct codec_rate rate; /* asked for, or run with */
+    bool key;               /* of TRIAL_ENCODE, asked for */
+    uint32_t checksum;      /* of TRIAL_ENCODE */
+};
+
+/* Calls so far; failed ones count. */
+uint32_t trial_count(enum trial_call call);
+/* The call of that kind and index, from 0; only the first thousand of each kind are kept. */
+struct trial_record trial_recorded(enum trial_call call, uint32_t index);
+
+/* An access unit: what it says about its picture. */
+struct trial_unit {
+    uint32_t encoder, counter; /* of this encoder's access units, from 0 */
+    uint32_t width, height;
+    uint32_t key, checksum;
+};
+struct trial_unit trial_parse(const uint8_t *data, size_t bytes);
+
+/* The checksum of stream_pixels(width, height, seed) as the codec sees them. */
+uint32_t trial_checksum(uint32_t width, uint32_t height, uint32_t seed);
+
+#endif

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Whether a write into memory that was given back is reported.
+#
+#   write_after_commit.sh address|valgrind|none PROGRAM
+set -u
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+
+run() {
+    case $instrument in
+    address) "$@" ;;
+    valgrind) valgrind --quiet --error-exitcode=99 "$@" ;;
+    esac >"$report" 2>&1
+}
+
+tell() {
+    if [ "$1" = yes ]; then
+        echo "ok $2"
+    else
+        echo "not ok $2"
+        sed 's/^/# /' "$report"
+    fi
+}
+
+instrument=$1
+program=$2
+case $instrument in
+address) death=1 words=use-after-poison ;;
+valgrind) death=99 words='Invalid write' ;;
+*)
+    echo "1..0 # SKIP this build tells neither ASan nor Valgrind what is out of bounds"
+    exit
+    ;;
+esac
+if [ "$instrument" = valgrind ] && ! command -v valgrind >"$report"; then
+    echo "1..0 # SKIP valgrind is not installed"
+    exit
+fi
+
+run "$program" before
+if grep -q 'debuginfo reader' "$report"; then
+    echo "1..0 # SKIP this valgrind cannot read this compiler's debug information"
+    exit
+fi
+
+echo 1..2
+run "$program" before
+[ $? = 0 ] && fine=yes || fine=no
+tell $fine "1 - a write before commit is nothing to report"
+run "$program" after
+[ $? = $death ] && grep -q "$words" "$report" && caught=yes || caught=no
+tell $caught "2 - a write after commit is reported"
