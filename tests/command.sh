@@ -259,7 +259,7 @@ a_bitrate_profile_and_level_hold() {
         awk -v kbps="$(figure kbps)" 'BEGIN { exit !(kbps > 900 && kbps < 1100) }' || no "$(figure kbps) kbps" ||
         return 1
     ffprobe -v error -show_entries stream=profile -of csv=p=0 rate.h264 | grep -qx Main || no "not Main"
-    run 1 encode b.y4m -o low.h264 --level 1 && says 'b.y4m: frame 1: ' && [ ! -e low.h264 ]
+    run 1 encode b.y4m -o low.h264 -b 60 --level 1 && says 'b.y4m: frame 1: ' && [ ! -e low.h264 ]
 }
 
 # ---- Without a codec

@@ -309,9 +309,14 @@ START_TEST(a_close_sends_a_blocked_call_home_before_the_codec_is_done)
     const pthread_t blocked = start(blocking[_i].body, &caller);
     await_busy(blocking[_i].try, caller.session);
     sleep_us(2000);
+    struct pollfd wait = {.events = POLLIN};
+    ck_assert_int_eq(culvert_fd(caller.session, &wait.fd), 0);
+    ck_assert_int_eq(poll(&wait, 1, 0), 0);
 
     const pthread_t closing = start(close_once, &closer);
     pthread_join(blocked, NULL);
+    ck_assert_int_eq(poll(&wait, 1, 0), 1);
+    ck_assert_int_eq(close(wait.fd), 0);
     ck_assert_msg(caller.result == CULVERT_E_HANDLE, "%s returns %d", blocking[_i].name, caller.result);
     trial_let_go();
     pthread_join(closing, NULL);
