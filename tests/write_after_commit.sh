@@ -38,15 +38,18 @@ if [ "$instrument" = valgrind ] && ! command -v valgrind >"$report"; then
 fi
 
 run "$program" before
+status=$?
 if grep -q 'debuginfo reader' "$report"; then
     echo "1..0 # SKIP this valgrind cannot read this compiler's debug information"
     exit
 fi
 
-echo 1..2
-run "$program" before
-[ $? = 0 ] && fine=yes || fine=no
-tell $fine "1 - a write before commit is nothing to report"
-run "$program" after
-[ $? = $death ] && grep -q "$words" "$report" && caught=yes || caught=no
-tell $caught "2 - a write after commit is reported"
+echo 1..3
+[ $status = 0 ] && fine=yes || fine=no
+tell $fine "1 - writes before commit are nothing to report"
+for when in after closed; do
+    run "$program" $when
+    [ $? = $death ] && grep -q "$words" "$report" && caught=yes || caught=no
+    [ $when = after ] && name="2 - a write after commit" || name="3 - a write after a commit that came after the close"
+    tell $caught "$name is reported"
+done

@@ -13,9 +13,11 @@
  *     if (culvert_open(&config, &session, why, sizeof why) < 0)
  *         return complain(why);
  *
- *     while (game_runs()) {
+ *     struct culvert_frame frame = {.size = sizeof frame, .format = CULVERT_FORMAT_BGRA};
+ *     struct culvert_packet packet = {.size = sizeof packet};
+ *     size_t bytes;
+ *     while (game_runs(&frame)) {
  *         culvert_submit(session, &frame, pixels, pixels_size);
- *         size_t bytes;
  *         while (culvert_receive(session, buffer, sizeof buffer, &bytes, &packet, 0) == 0)
  *             send(buffer, bytes);
  *     }
@@ -32,7 +34,8 @@
  *
  * Structs. Each begins with `size`, which the caller sets to sizeof the struct that it was compiled with. A smaller
  * input struct is extended with zeroes; of a larger one, the unknown tail must be zero. Output structs are written up
- * to the smaller size. 0 in any input field means its default. Unknown flags and non-zero reserved fields are refused.
+ * to the smaller size. Sizes are multiples of 8, from 8 to 4096. 0 in any input field means its default. Unknown flags
+ * and non-zero reserved fields are refused.
  * No struct holds a pointer or implicit padding, and its layout is the same on every ABI.
  *
  * Results. 0 and positive values (enum culvert_result) are success, negative ones (enum culvert_error) are errors. On
@@ -40,8 +43,9 @@
  *
  * Thread-safety. Every function may be called from any thread at any time, and any number of threads may close one
  * session. Per session, one thread at a time submits (culvert_submit, culvert_commit) and one at a time receives
- * (culvert_receive, culvert_peek); culvert_encode does both. A second one is told CULVERT_E_BUSY, and nothing is
- * corrupted. After fork, every handle is invalid in the child; using or closing one there is harmless.
+ * (culvert_receive, culvert_peek); culvert_encode does both until it returns. A second one is told CULVERT_E_BUSY, and
+ * nothing is corrupted. CULVERT_E_BUSY also meets the 2048th call inside one session, and whoever uses a loan that another
+ * thread is just giving back. After fork, every handle is invalid in the child; using or closing one there is harmless.
  */
 #ifndef CULVERT_CULVERT_H
 #define CULVERT_CULVERT_H
@@ -168,8 +172,9 @@ enum culvert_frame_flag {
 
 enum culvert_packet_flag {
     CULVERT_PACKET_KEY = 1,        /* decoding can begin here: an IDR access unit with its parameter sets */
-    CULVERT_PACKET_INSERTED = 2,   /* encoded from the last frame without a new one, because a key frame fell due */
-    CULVERT_PACKET_EPOCH = 4,      /* the first of a new epoch: size, aspect or colour may differ from before */
+    CULVERT_PACKET_INSERTED = 2,   /* encoded from the last frame without a new one, for a key frame that was asked for */
+    CULVERT_PACKET_EPOCH = 4,      /* the first of a new epoch: coded size, aspect or colour may differ from before; the
+                                      visible size may differ from packet to packet, by one pixel, within an epoch */
     CULVERT_PACKET_FIRST_SLICE = 8, /* begins its access unit */
     CULVERT_PACKET_LAST_SLICE = 16  /* ends its access unit */
 };
@@ -212,8 +217,8 @@ struct culvert_config {
     uint32_t profile;           /* enum culvert_profile, of H.264; held in every epoch */
     uint32_t level;             /* highest H.264 level, times ten (31 is 3.1; 9 is 1b): each epoch announces the lowest
                                    that it needs, and what needs more is refused (CULVERT_E_LEVEL); 0: no limit */
-    uint32_t max_width, max_height; /* largest coded size, after rotation and scale, either way up; 2 to 16384; both or
-                                   none; 0: 1920x1088. Memory for it is reserved at open and used as frames need it */
+    uint32_t max_width, max_height; /* largest visible size, after rotation and scale, either way up; 2 to 16384; both
+                                   or none; 0: 1920x1088. Memory for it is reserved at open and used as frames need it */
     uint32_t scale;             /* 1 to 8: each pixel becomes scale x scale of them, in the source's own colours;
                                    0: 1 */
     uint32_t policy;            /* enum culvert_policy */
@@ -252,11 +257,12 @@ struct culvert_packet {
     uint32_t size;
     uint32_t flags;         /* enum culvert_packet_flag */
     int64_t pts;            /* of its frame, unchanged. An inserted one has the last frame's plus 12 (microseconds: a
-                               tick of a 90 kHz clock) for each since */
+                               tick of a 90 kHz clock) for each since; from half a frame interval on, plus 1. So it stays
+                               below the next frame's, at the declared rate */
     int64_t duration;       /* microseconds since the packet before it; the first: one frame interval */
     uint64_t frame;         /* number of its frame: the first that was submitted is 1 */
     uint32_t epoch;         /* the first is 1 */
-    uint32_t control;       /* number of the last control call that it obeys; 0: none yet */
+    uint32_t control;       /* number of the last control call that it obeys; 0: none yet. See Control */
     uint32_t width, height; /* visible pixels: the top left part of the coded ones */
     uint32_t coded_width, coded_height;
     uint32_t aspect_num, aspect_den; /* display aspect of the visible part, never 0/0 */
@@ -271,7 +277,7 @@ struct culvert_packet {
     uint32_t reserved;
 };
 
-/* Microseconds since a session began; each figure within 3 % of the true rank's value, max exact. */
+/* Durations in microseconds, of all packets since the session's opening. Percentiles are within 3 %, max is exact. */
 struct culvert_latency {
     uint32_t p50, p95, p99, max;
 };
@@ -297,7 +303,7 @@ struct culvert_stats {
     uint64_t epochs;
     uint64_t reopened;      /* epochs begun because the codec did not do what it had said, counted in epochs too */
     uint64_t restarts;      /* of an encoder process; 0 in this version */
-    uint32_t control;       /* number of the last control call obeyed */
+    uint32_t control;       /* number of the last control call that a packet obeyed */
     uint32_t queued_packets; /* waiting to be received */
     uint32_t bitrate_kbps;  /* wanted at present */
     uint32_t fps_num, fps_den; /* wanted at present */
@@ -339,7 +345,7 @@ CULVERT_API int culvert_log_read(char *text, size_t size);
 /* ---- Sessions --------------------------------------------------------------------------------------------------- */
 
 /* Fills config with the defaults, up to size bytes, and sets config->size = size. The frame rate stays 0/0: it has
- * none. Errors: CULVERT_E_ARGUMENT (NULL, size below 16 or not a multiple of 8). */
+ * none. Errors: CULVERT_E_ARGUMENT (NULL, size below 16, above 4096 or not a multiple of 8). */
 CULVERT_API int culvert_config_defaults(struct culvert_config *config, size_t size);
 
 /* Opens a session and its encoder thread. All memory is reserved here; a steady stream allocates nothing afterwards.
@@ -397,8 +403,9 @@ CULVERT_API int culvert_abandon(culvert_loan loan);
  *   CULVERT_E_TIMEOUT  the frame was taken, its outcome is not known yet: go on with culvert_receive
  *   CULVERT_E_BUFFER   the frame was taken; *bytes says what its packet needs: go on with culvert_receive
  *   CULVERT_E_CODEC    the frame was taken, and failed: culvert_error_text says why
- * Other errors are those of culvert_submit and culvert_receive (CULVERT_E_RANGE for the timeout); the frame was not
- * taken. */
+ * Other errors are those of culvert_submit and culvert_receive (CULVERT_E_RANGE for the timeout, CULVERT_E_AGAIN when the
+ * queue had no room in that time); the frame was not taken, but when the session was closed meanwhile
+ * (CULVERT_E_HANDLE). */
 CULVERT_API int culvert_encode(culvert_session session, const struct culvert_frame *frame, const void *data,
                                size_t size, void *buffer, size_t capacity, size_t *bytes,
                                struct culvert_packet *packet, uint32_t timeout_ms);
@@ -415,7 +422,8 @@ CULVERT_API int culvert_receive(culvert_session session, void *buffer, size_t ca
                                 struct culvert_packet *packet, uint32_t timeout_ms);
 
 /* As culvert_receive, but lends the packet in place: *data, *bytes, until culvert_release, also across the session's
- * close. Several may be lent at once; what is lent is room that the encoder does not have. Errors: as culvert_receive,
+ * close. Several may be lent at once; what is lent is room that the encoder does not have. Numbers of loans come again
+ * after four thousand million others. Errors: as culvert_receive,
  * CULVERT_E_LIMIT (4096 loans in the process). */
 CULVERT_API int culvert_peek(culvert_session session, culvert_loan *loan, const void **data, size_t *bytes,
                              struct culvert_packet *packet, uint32_t timeout_ms);
@@ -433,8 +441,10 @@ CULVERT_API int culvert_fd(culvert_session session, int *fd);
 
 /* Control calls return at once: 0 when the change takes effect live, CULVERT_REOPENS when with a new epoch, or an
  * error, and then nothing changes. control, when not NULL, receives the call's number (1, 2, ...); packets and
- * statistics carry the number of the last one that they obey. All take effect with the next frame that the encoder
- * takes. Errors of all: CULVERT_E_HANDLE, CULVERT_E_FINISHED. */
+ * statistics carry the number of the last one that they obey. All take effect with the next frame that is encoded: one
+ * that is repeated or skipped shows nothing, and a pause shows with the key frame that resumes. Errors of all:
+ * CULVERT_E_HANDLE, CULVERT_E_FINISHED; of a setting that this codec cannot change while it runs,
+ * CULVERT_E_UNSUPPORTED. */
 
 /* bitrate_kbps: 1 to 500000; the VBV follows. H.264 changes it live; a bitrate above what the present epoch's level
  * allows reopens. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL. */

@@ -13,12 +13,11 @@
 #include "base/log.h"
 #include "base/platform.h"
 #include "codec/x264_level.h"
+#include "codec/x264_rate.h"
 #include "codec/x264_text.h"
 
 #define NALS 10                   /* of an access unit: browsers choke on many more */
 #define SINGLE_THREAD (640 * 480) /* pixels: up to here more threads gain less than they cost */
-#define RATE_MAX 2000000          /* kbit/s: x264 cuts what is above */
-#define FRAMES 4                  /* in the VBV buffer: with fewer x264 misses the bitrate */
 #define QP_MAX 51                 /* x264 counts on to 69, where it filters the picture too */
 
 struct codec_stream {
@@ -47,7 +46,6 @@ static const struct speed {
     {"ultrafast", ""},
 };
 #define SPEED_DEFAULT 8
-#define SPEED_FASTEST 10
 
 static const char *const profiles[] = {
     [CULVERT_PROFILE_DEFAULT] = "baseline",
@@ -84,67 +82,6 @@ static void take_line(void *private, int level, const char *format, va_list argu
     vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
     log_write(level == X264_LOG_ERROR ? CULVERT_LOG_WARNING : CULVERT_LOG_DEBUG, stream->config.name, "x264: %s", text);
-}
-
-/* ---- Rate and level */
-
-struct budget {
-    int bitrate, buffer;
-};
-
-/* burst_ms of the bitrate, and no fewer frames than this. */
-static uint32_t buffer_kbit(const struct codec_rate *rate, double frames)
-{
-    const uint64_t burst = (uint64_t)rate->bitrate_kbps * rate->burst_ms / 1000;
-    const double least = ceil(frames * ((double)rate->bitrate_kbps * rate->fps_den / rate->fps_num));
-    return (uint32_t)fmax((double)burst, least);
-}
-
-/* x264 keeps the frame rate that it was opened with and gives each frame its share of the bitrate at that rate: at
- * another rate, the bitrate is the one whose share is right. The buffer holds real bits, so it is not scaled; but when
- * the rate falls it keeps up to four frames of what it held, because x264 spends 14 % too little with two frames and
- * 21 % with one (gameplay at 4000 kbit/s, 60 frames per second to 30 and 15; with four, 5 % and 9 %).
- * False: no whole number of kbit/s that x264 takes comes near. */
-static bool find_budget(const struct codec_rate *rate, const struct codec_rate *opened, struct budget *budget)
-{
-    const double was = (double)opened->fps_num / opened->fps_den, is = (double)rate->fps_num / rate->fps_den;
-    const double exact = rate->bitrate_kbps * (was / is);
-    const double whole = round(exact);
-    const double held = rate->burst_ms * was / 1000;
-    if (whole < 1 || whole > RATE_MAX || fabs(whole - exact) > exact / 100)
-        return false;
-    *budget = (struct budget){(int)whole, (int)buffer_kbit(rate, fmax(1, fmin(held, FRAMES)))};
-    return true;
-}
-
-static struct level_load load(const struct culvert_config *config, const struct codec_geometry *geometry,
-                              const struct codec_rate *rate)
-{
-    return (struct level_load){
-        .width = geometry->width,
-        .height = geometry->height,
-        .fps_num = rate->fps_num,
-        .fps_den = rate->fps_den,
-        .bitrate_kbps = rate->bitrate_kbps,
-        .buffer_kbit = buffer_kbit(rate, 1),
-        /* Without 8x8 transforms x264 announces Main or Baseline all the same. */
-        .high = config->profile == CULVERT_PROFILE_HIGH && config->speed != SPEED_FASTEST &&
-                strstr(config->options, "8x8dct") == NULL,
-    };
-}
-
-static int choose_level(const struct culvert_config *config, const struct codec_geometry *geometry,
-                        const struct codec_rate *rate, uint32_t *level, char *why)
-{
-    const struct level_load demand = load(config, geometry, rate);
-    return level_choose(&demand, config->level, level, why, CODEC_WHY);
-}
-
-static int h264_admit(const struct culvert_config *config, const struct codec_geometry *geometry,
-                      const struct codec_rate *rate, char *why)
-{
-    uint32_t level;
-    return choose_level(config, geometry, rate, &level, why);
 }
 
 /* ---- Parameters */
@@ -279,7 +216,7 @@ static int h264_open(struct codec_stream *stream, const struct codec_geometry *g
                      struct codec_encoder **encoder, char *why)
 {
     uint32_t level;
-    const int result = choose_level(&stream->config, geometry, rate, &level, why);
+    const int result = rate_level(&stream->config, geometry, rate, &level, why);
     if (result < 0)
         return result;
     struct codec_encoder *const opened = malloc(sizeof *opened);
@@ -289,7 +226,7 @@ static int h264_open(struct codec_stream *stream, const struct codec_geometry *g
         return CULVERT_E_MEMORY;
     }
     struct budget budget = {0};
-    find_budget(rate, rate, &budget);
+    rate_budget(rate, rate, &budget);
     set_geometry(stream, geometry, level);
     set_rate(&stream->param, rate, &budget);
     *opened = (struct codec_encoder){.stream = stream, .geometry = *geometry, .level = level, .opened = *rate};
@@ -312,32 +249,11 @@ static void h264_close(struct codec_encoder *encoder)
     free(encoder);
 }
 
-/* Whether an encoder that announced this level, opened at one rate, can have another; and with which budget. */
-static bool fits_live(const struct culvert_config *config, const struct codec_geometry *geometry, uint32_t level,
-                      const struct codec_rate *opened, const struct codec_rate *rate, struct budget *budget)
-{
-    struct level_load demand = load(config, geometry, rate);
-    if (!find_budget(rate, opened, budget))
-        return false;
-    demand.buffer_kbit = (uint32_t)budget->buffer;
-    return level_holds(level, &demand);
-}
-
-static bool h264_outgrows(const struct culvert_config *config, const struct codec_geometry *geometry,
-                          const struct codec_rate *opened, const struct codec_rate *wanted)
-{
-    uint32_t level;
-    char why[CODEC_WHY];
-    struct budget budget;
-    return choose_level(config, geometry, opened, &level, why) < 0 ||
-           !fits_live(config, geometry, level, opened, wanted, &budget);
-}
-
 static enum codec_change h264_reconfigure(struct codec_encoder *encoder, const struct codec_rate *rate)
 {
     struct codec_stream *const stream = encoder->stream;
     struct budget budget;
-    if (!fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate, &budget))
+    if (!rate_fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate, &budget))
         return CODEC_REOPENS;
     /* Another encoder of the stream may have been opened since, and x264 takes the slice count over too. */
     set_geometry(stream, &encoder->geometry, encoder->level);
@@ -350,7 +266,7 @@ static bool h264_obeys(struct codec_encoder *encoder, const struct codec_rate *r
     struct budget budget;
     x264_param_t running;
     x264_encoder_parameters(encoder->x264, &running);
-    return find_budget(rate, &encoder->opened, &budget) && running.rc.i_bitrate == budget.bitrate &&
+    return rate_budget(rate, &encoder->opened, &budget) && running.rc.i_bitrate == budget.bitrate &&
            running.rc.i_vbv_max_bitrate == budget.bitrate && running.rc.i_vbv_buffer_size == budget.buffer;
 }
 
@@ -411,6 +327,23 @@ static int h264_encode(struct codec_encoder *encoder, const struct codec_picture
 }
 
 /* ---- The codec */
+
+static int h264_admit(const struct culvert_config *config, const struct codec_geometry *geometry,
+                      const struct codec_rate *rate, char *why)
+{
+    uint32_t level;
+    return rate_level(config, geometry, rate, &level, why);
+}
+
+static bool h264_outgrows(const struct culvert_config *config, const struct codec_geometry *geometry,
+                          const struct codec_rate *opened, const struct codec_rate *wanted)
+{
+    uint32_t level;
+    char why[CODEC_WHY];
+    struct budget budget;
+    return rate_level(config, geometry, opened, &level, why) < 0 ||
+           !rate_fits_live(config, geometry, level, opened, wanted, &budget);
+}
 
 static void h264_version(char *text, size_t size)
 {
