@@ -30,7 +30,7 @@ struct storm {
     FILE *file;
     uint32_t switches; /* done */
     uint32_t frames;
-    uint64_t wrong;    /* first packets of epochs that a decoder could not begin with */
+    uint64_t wrong; /* first packets of epochs that a decoder could not begin with */
     struct culvert_latency latency;
 };
 
@@ -57,8 +57,11 @@ static bool begins_a_stream(const uint8_t *data, size_t bytes, uint32_t flags)
 static bool encode_frame(struct storm *storm, culvert_session session, bool first)
 {
     const uint32_t *size = sizes[storm->switches * 7 % 12];
-    const struct culvert_frame frame = {.size = sizeof frame, .format = CULVERT_FORMAT_RGB565, .width = size[0],
-                                        .height = size[1], .pts = (int64_t)storm->frames * 16667};
+    const struct culvert_frame frame = {.size = sizeof frame,
+                                        .format = CULVERT_FORMAT_RGB565,
+                                        .width = size[0],
+                                        .height = size[1],
+                                        .pts = (int64_t)storm->frames * 16667};
     struct culvert_packet packet = {.size = sizeof packet};
     size_t bytes;
     /* Another part of the noise for each frame: another picture at the cost of nothing. */
@@ -75,8 +78,8 @@ static bool encode_frame(struct storm *storm, culvert_session session, bool firs
 /* One session's life over so many switches. Leaves no session, and no free memory that the allocator keeps. */
 static bool weather(struct storm *storm, uint32_t switches)
 {
-    struct culvert_config config = {.size = sizeof config, .fps_num = 60, .fps_den = 1, .bitrate_kbps = 1000,
-                                    .speed = 10};
+    struct culvert_config config = {
+        .size = sizeof config, .fps_num = 60, .fps_den = 1, .bitrate_kbps = 1000, .speed = 10};
     culvert_session session;
     if (culvert_open(&config, &session, NULL, 0) < 0)
         return false;
@@ -123,7 +126,8 @@ int main(int argc, char **argv)
     printf("# resident with all closed: %.2f MiB after %" PRIu32 " switches, %.2f MiB after %" PRIu32 "\n",
            (double)before / (1 << 20), warm_up, (double)after / (1 << 20), switches);
     int failed = say(1, fine && fclose(storm.file) == 0, "every switch is an epoch and every frame a packet");
-    failed += say(2, storm.wrong == 0, "every epoch begins with a key frame, SPS and PPS, and no other packet begins one");
+    failed += say(2, storm.wrong == 0,
+                  "every epoch begins with a key frame, SPS and PPS, and no other packet begins one");
     failed += say(3, after - before <= RSS_SLACK, "memory with all sessions closed does not grow");
     return failed;
 }

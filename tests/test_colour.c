@@ -93,8 +93,12 @@ static void encode_bars(int kind, const char *path)
     config.burst_ms = 1000;
     culvert_session session = stream_open(&config);
     static uint8_t data[4 * WIDTH * HEIGHT], unit[1 << 20];
-    const struct culvert_frame frame = {.size = sizeof frame, .format = kinds[kind].format, .width = WIDTH,
-                                        .height = HEIGHT, .matrix = kinds[kind].matrix, .range = kinds[kind].range};
+    const struct culvert_frame frame = {.size = sizeof frame,
+                                        .format = kinds[kind].format,
+                                        .width = WIDTH,
+                                        .height = HEIGHT,
+                                        .matrix = kinds[kind].matrix,
+                                        .range = kinds[kind].range};
     if (frame.format == CULVERT_FORMAT_I420 || frame.format == CULVERT_FORMAT_NV12)
         paint_yuv(data, frame.format == CULVERT_FORMAT_NV12, frame.matrix, frame.range);
     else
@@ -117,8 +121,8 @@ START_TEST(colour_bars_come_back_as_they_were)
     close(fd);
     encode_bars(_i, path);
     /* ffmpeg converts by what the stream says of itself. */
-    snprintf(command, sizeof command, "ffmpeg -v error -f h264 -i %s -sws_flags accurate_rnd -f rawvideo -pix_fmt rgb24 -",
-             path);
+    snprintf(command, sizeof command,
+             "ffmpeg -v error -f h264 -i %s -sws_flags accurate_rnd -f rawvideo -pix_fmt rgb24 -", path);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     const size_t got = fread(rgb, 1, sizeof rgb, pipe);

@@ -141,9 +141,9 @@ START_TEST(the_descriptor_rests_once_encode_has_said_that_its_frame_failed)
     const struct culvert_frame frame = stream_frame(SIDE, SIDE, 1);
     uint8_t *pixels = stream_pixels(SIDE, SIDE, 1), buffer[64];
     size_t bytes;
-    ck_assert_int_eq(culvert_encode(session, &frame, pixels, 4 * SIDE * SIDE, buffer, sizeof buffer, &bytes, NULL,
-                                    PATIENCE),
-                     CULVERT_E_CODEC);
+    ck_assert_int_eq(
+        culvert_encode(session, &frame, pixels, 4 * SIDE * SIDE, buffer, sizeof buffer, &bytes, NULL, PATIENCE),
+        CULVERT_E_CODEC);
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     ck_assert_int_eq(poll(&wait, 1, 0), 0);
     free(pixels);

@@ -1,7 +1,7 @@
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -52,9 +52,16 @@ START_TEST(a_new_size_aspect_or_colour_begins_an_epoch_and_nothing_else_does)
         {{.format = CULVERT_FORMAT_BGRA, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3}, true},
         {{.format = CULVERT_FORMAT_I420, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3}, true},
         {{.format = CULVERT_FORMAT_NV12, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3}, false},
-        {{.format = CULVERT_FORMAT_NV12, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3, .matrix = 1}, true},
-        {{.format = CULVERT_FORMAT_NV12, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3, .matrix = 1,
-          .range = 1}, true},
+        {{.format = CULVERT_FORMAT_NV12, .width = 66, .height = 48, .aspect_num = 4, .aspect_den = 3, .matrix = 1},
+         true},
+        {{.format = CULVERT_FORMAT_NV12,
+          .width = 66,
+          .height = 48,
+          .aspect_num = 4,
+          .aspect_den = 3,
+          .matrix = 1,
+          .range = 1},
+         true},
         {{.format = CULVERT_FORMAT_BGRA, .width = 64, .height = 48}, true},
     };
     culvert_session session = open_null(CULVERT_POLICY_LATEST);
@@ -181,8 +188,8 @@ START_TEST(a_key_frame_that_falls_due_on_a_still_picture_is_inserted)
         ck_assert_uint_eq(number, i);
         struct stream_unit unit = stream_receive(session, 2000);
         ck_assert_int_eq(unit.result, 0);
-        ck_assert_uint_eq(unit.packet.flags, CULVERT_PACKET_KEY | CULVERT_PACKET_INSERTED |
-                                                 CULVERT_PACKET_FIRST_SLICE | CULVERT_PACKET_LAST_SLICE);
+        ck_assert_uint_eq(unit.packet.flags, CULVERT_PACKET_KEY | CULVERT_PACKET_INSERTED | CULVERT_PACKET_FIRST_SLICE |
+                                                 CULVERT_PACKET_LAST_SLICE);
         ck_assert_int_eq(unit.packet.pts, 1000 + 12 * i);
         ck_assert_int_eq(unit.packet.duration, 12);
         ck_assert_uint_eq(unit.packet.frame, 1);
@@ -278,7 +285,7 @@ START_TEST(one_call_hands_out_its_frame_or_says_what_became_of_it)
     struct culvert_packet packet = {.size = sizeof packet};
     struct culvert_frame frame = stream_frame(32, 32, 1000);
     size_t bytes = 0;
-#define ENCODE(pixels, capacity)                                                                                       \
+#define ENCODE(pixels, capacity) \
     (frame.pts += INTERVAL, culvert_encode(session, &frame, pixels, 4096, buffer, capacity, &bytes, &packet, 2000))
     ck_assert_int_eq(ENCODE(first, sizeof buffer), 0);
     ck_assert_int_eq(packet.pts, frame.pts);

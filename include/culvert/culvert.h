@@ -44,8 +44,9 @@
  * Thread-safety. Every function may be called from any thread at any time, and any number of threads may close one
  * session. Per session, one thread at a time submits (culvert_submit, culvert_commit) and one at a time receives
  * (culvert_receive, culvert_peek); culvert_encode does both until it returns. A second one is told CULVERT_E_BUSY, and
- * nothing is corrupted. CULVERT_E_BUSY also meets the 2048th call inside one session, and whoever uses a loan that another
- * thread is just giving back. After fork, every handle is invalid in the child; using or closing one there is harmless.
+ * nothing is corrupted. CULVERT_E_BUSY also meets the 2048th call inside one session, and whoever uses a loan that
+ * another thread is just giving back. After fork, every handle is invalid in the child; using or closing one there is
+ * harmless.
  */
 #ifndef CULVERT_CULVERT_H
 #define CULVERT_CULVERT_H
@@ -171,10 +172,10 @@ enum culvert_frame_flag {
 };
 
 enum culvert_packet_flag {
-    CULVERT_PACKET_KEY = 1,        /* decoding can begin here: an IDR access unit with its parameter sets */
-    CULVERT_PACKET_INSERTED = 2,   /* encoded from the last frame without a new one, for a key frame that was asked for */
-    CULVERT_PACKET_EPOCH = 4,      /* the first of a new epoch: coded size, aspect or colour may differ from before; the
-                                      visible size may differ from packet to packet, by one pixel, within an epoch */
+    CULVERT_PACKET_KEY = 1,         /* decoding can begin here: an IDR access unit with its parameter sets */
+    CULVERT_PACKET_INSERTED = 2,    /* encoded from the last frame, for a key frame that was asked for while none came */
+    CULVERT_PACKET_EPOCH = 4,       /* the first of a new epoch: coded size, aspect or colour may differ from before; the
+                                       visible size may differ, by one pixel, within an epoch too */
     CULVERT_PACKET_FIRST_SLICE = 8, /* begins its access unit */
     CULVERT_PACKET_LAST_SLICE = 16  /* ends its access unit */
 };
@@ -218,7 +219,7 @@ struct culvert_config {
     uint32_t level;             /* highest H.264 level, times ten (31 is 3.1; 9 is 1b): each epoch announces the lowest
                                    that it needs, and what needs more is refused (CULVERT_E_LEVEL); 0: no limit */
     uint32_t max_width, max_height; /* largest visible size, after rotation and scale, either way up; 2 to 16384; both
-                                   or none; 0: 1920x1088. Memory for it is reserved at open and used as frames need it */
+                                   or none; 0: 1920x1088. Memory for it is reserved at open, used as frames need it */
     uint32_t scale;             /* 1 to 8: each pixel becomes scale x scale of them, in the source's own colours;
                                    0: 1 */
     uint32_t policy;            /* enum culvert_policy */
@@ -257,8 +258,8 @@ struct culvert_packet {
     uint32_t size;
     uint32_t flags;         /* enum culvert_packet_flag */
     int64_t pts;            /* of its frame, unchanged. An inserted one has the last frame's plus 12 (microseconds: a
-                               tick of a 90 kHz clock) for each since; from half a frame interval on, plus 1. So it stays
-                               below the next frame's, at the declared rate */
+                               tick of a 90 kHz clock) for each since; from half a frame interval on, plus 1. So it
+                               stays below the next frame's, at the declared rate */
     int64_t duration;       /* microseconds since the packet before it; the first: one frame interval */
     uint64_t frame;         /* number of its frame: the first that was submitted is 1 */
     uint32_t epoch;         /* the first is 1 */
@@ -339,7 +340,8 @@ CULVERT_API int culvert_log_level(uint32_t severity);
 
 /* Copies the oldest line of the log that was not read yet out, NUL-terminated, and forgets it. The log keeps the last
  * 256 lines of at most 255 bytes; when some were lost, the next line says how many. Never blocks for long, so a host
- * can call it from any loop. Errors: CULVERT_E_AGAIN (no line), CULVERT_E_BUFFER (the line stays), CULVERT_E_ARGUMENT. */
+ * can call it from any loop. Errors: CULVERT_E_AGAIN (no line), CULVERT_E_BUFFER (the line stays),
+ * CULVERT_E_ARGUMENT. */
 CULVERT_API int culvert_log_read(char *text, size_t size);
 
 /* ---- Sessions --------------------------------------------------------------------------------------------------- */
@@ -403,8 +405,8 @@ CULVERT_API int culvert_abandon(culvert_loan loan);
  *   CULVERT_E_TIMEOUT  the frame was taken, its outcome is not known yet: go on with culvert_receive
  *   CULVERT_E_BUFFER   the frame was taken; *bytes says what its packet needs: go on with culvert_receive
  *   CULVERT_E_CODEC    the frame was taken, and failed: culvert_error_text says why
- * Other errors are those of culvert_submit and culvert_receive (CULVERT_E_RANGE for the timeout, CULVERT_E_AGAIN when the
- * queue had no room in that time); the frame was not taken, but when the session was closed meanwhile
+ * Other errors are those of culvert_submit and culvert_receive (CULVERT_E_RANGE for the timeout, CULVERT_E_AGAIN when
+ * the queue had no room in that time); the frame was not taken, but when the session was closed meanwhile
  * (CULVERT_E_HANDLE). */
 CULVERT_API int culvert_encode(culvert_session session, const struct culvert_frame *frame, const void *data,
                                size_t size, void *buffer, size_t capacity, size_t *bytes,

@@ -14,8 +14,8 @@ struct session;
 
 /* ---- Structs, which begin with their size in the caller's version ---------------------------------------------- */
 
-/* Copies an input struct of the caller's version into ours: extends a smaller one with zeroes, refuses a larger one whose
- * unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
+/* Copies an input struct of the caller's version into ours: extends a smaller one with zeroes, refuses a larger one
+ * whose unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
 int abi_read(void *ours, size_t ours_size, const void *theirs);
 /* The size of an output struct, for abi_write: read once, for its memory is another's. 0: it is NULL or has no size. */
 uint32_t abi_size(const void *theirs);
@@ -38,13 +38,14 @@ int abi_leave(culvert_session handle, int result);
 int abi_refuse(culvert_session handle, struct session *session, const char *why);
 
 /* Why a packet cannot be handed out. */
-#define ABI_RECEPTION "packet: where it goes (buffer, loan, data or bytes) is NULL, or packet.size is not that of a struct"
+#define ABI_RECEPTION \
+    "packet: where it goes (buffer, loan, data or bytes) is NULL, or packet.size is not that of a struct"
 
 /* How most calls begin; they end with `return abi_leave(handle, result)`. */
-#define ABI_ENTER(handle, name)                                                                                        \
-    struct session *name;                                                                                              \
-    const int entered = abi_enter(handle, &name);                                                                      \
-    if (entered < 0)                                                                                                   \
+#define ABI_ENTER(handle, name)                   \
+    struct session *name;                         \
+    const int entered = abi_enter(handle, &name); \
+    if (entered < 0)                              \
     return entered
 
 /* Claims a loan and enters its session: 0, or what the call returns; the loan of a closed session is ended. */

@@ -5,8 +5,9 @@ static int read_frame(struct session *session, struct culvert_frame *ours, const
 {
     if (abi_read(ours, sizeof *ours, theirs) == 0)
         return 0;
-    return session_error(session, CULVERT_E_ARGUMENT, "frame: NULL, or no struct culvert_frame of this version or "
-                                                      "before: set its size, and unknown fields to 0");
+    return session_error(session, CULVERT_E_ARGUMENT,
+                         "frame: NULL, or no struct culvert_frame of this version or "
+                         "before: set its size, and unknown fields to 0");
 }
 
 int culvert_submit(culvert_session handle, const struct culvert_frame *frame, const void *data, size_t size)

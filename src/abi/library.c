@@ -18,7 +18,7 @@ static const struct result results[] = {
 #define RESULT(name, number, text) {number, "CULVERT_E_" #name, text},
     CULVERT_ERRORS(RESULT)
 #undef RESULT
-    {CULVERT_OK, "CULVERT_OK", "success"},
+        {CULVERT_OK, "CULVERT_OK", "success"},
     {CULVERT_REOPENS, "CULVERT_REOPENS", "the change takes effect with a new epoch"},
     {CULVERT_EOS, "CULVERT_EOS", "the end of the stream"},
     {CULVERT_REPEATED, "CULVERT_REPEATED", "the frame equals the last one encoded"},

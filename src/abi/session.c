@@ -76,8 +76,9 @@ int culvert_open(const struct culvert_config *config, culvert_session *session, 
     uint32_t handle;
     int error = session == NULL ? CULVERT_E_ARGUMENT : abi_read(&ours, sizeof ours, config);
     if (error < 0)
-        snprintf(why, sizeof why, "config is no struct culvert_config of this version or before, or session is NULL: "
-                                  "set config.size, and fields that this version does not know to 0");
+        snprintf(why, sizeof why,
+                 "config is no struct culvert_config of this version or before, or session is NULL: "
+                 "set config.size, and fields that this version does not know to 0");
     else
         error = abi_open(&ours, codec_find(ours.codec), &handle, why);
     abi_write_text(text, text_size, why);

@@ -1,4 +1,5 @@
-/* Host pixels to I420: format conversion, rotation, flips, integer scale and padding, in one go into the destination. */
+/* Host pixels to I420: format conversion, rotation, flips, integer scale and padding, in one go into the destination.
+ */
 #ifndef FRAME_CONVERT_H
 #define FRAME_CONVERT_H
 

@@ -1,6 +1,6 @@
 /* The way of frames from the submitting thread to the encoder's: a pool of slots and one of two disciplines over it.
- * LATEST is a mailbox; BLOCK and REJECT are a ring. What both sides share holds no pointer, so it can lie in memory that
- * two processes map.
+ * LATEST is a mailbox; BLOCK and REJECT are a ring. What both sides share holds no pointer, so it can lie in memory
+ * that two processes map.
  *
  * Pixels of the frame published last stay readable to the producer until it publishes the next: nobody but the producer
  * writes into slots, and that slot is not the one it fills next. */
@@ -47,8 +47,8 @@ struct queue_writer {
     uint8_t *pixels;
     size_t slot_bytes;
     bool latest;
-    uint32_t slot;          /* being filled */
-    uint32_t previous;      /* published last; meaningful when submitted is not 0 */
+    uint32_t slot;     /* being filled */
+    uint32_t previous; /* published last; meaningful when submitted is not 0 */
     uint32_t submitted;
     struct ring_producer ring;
 };

@@ -19,8 +19,10 @@ struct field {
     int error;
 };
 
-#define FIELD(name, fallback, least, most, error)                                                                      \
-    {#name, offsetof(struct culvert_config, name), fallback, least, most, CULVERT_E_##error}
+#define FIELD(name, fallback, least, most, error)                                              \
+    {                                                                                          \
+#name, offsetof(struct culvert_config, name), fallback, least, most, CULVERT_E_##error \
+    }
 
 static const struct field fields[] = {
     FIELD(codec, CULVERT_CODEC_H264, 0, UINT32_MAX, RANGE), /* the table of codecs says which there are */
@@ -135,8 +137,11 @@ static int check_slots(const struct culvert_config *config, char *why)
     if (config->policy == CULVERT_POLICY_LATEST ? slots == 0
                                                 : slots >= 2 && slots <= QUEUE_SLOTS_MAX && (slots & (slots - 1)) == 0)
         return 0;
-    snprintf(why, CODEC_WHY, "slots is %" PRIu32 ": set a power of two from 2 to %d with the policies block and reject, "
-             "and 0 with latest", slots, QUEUE_SLOTS_MAX);
+    snprintf(why, CODEC_WHY,
+             "slots is %" PRIu32
+             ": set a power of two from 2 to %d with the policies block and reject, "
+             "and 0 with latest",
+             slots, QUEUE_SLOTS_MAX);
     return CULVERT_E_RANGE;
 }
 

@@ -150,8 +150,7 @@ int epoch_prepare(struct epoch *epoch, const struct codec_geometry *geometry, co
     if (continues && follow(epoch, epoch->present, rate))
         return EPOCH_GOES_ON;
 
-    const bool reopens =
-        continues || (epoch->broken && epoch_same_geometry(&epoch->present->geometry, geometry));
+    const bool reopens = continues || (epoch->broken && epoch_same_geometry(&epoch->present->geometry, geometry));
     if (epoch->broken)
         epoch_abandon(epoch);
     struct epoch_encoder *place = choose(epoch, geometry);

@@ -1,6 +1,6 @@
-/* Epochs: the run between two re-initialisations. An epoch has one geometry and one encoder; a frame of another geometry
- * begins the next. Encoders are never resized: one of that geometry is opened, or taken from the few that stay warm from
- * earlier epochs, whose rate controllers still know the stream. The encoder's thread alone comes here. */
+/* Epochs: the run between two re-initialisations. An epoch has one geometry and one encoder; a frame of another
+ * geometry begins the next. Encoders are never resized: one of that geometry is opened, or taken from the few that stay
+ * warm from earlier epochs, whose rate controllers still know the stream. The encoder's thread alone comes here. */
 #ifndef SESSION_EPOCH_H
 #define SESSION_EPOCH_H
 
@@ -58,7 +58,8 @@ const struct codec_rate *epoch_opening(struct epoch *epoch, const struct codec_g
                                        const struct codec_rate *rate);
 
 /* Makes the present encoder one of this geometry at this rate. enum epoch_step (EPOCH_BEGINS: a key frame is due;
- * EPOCH_REOPENS: so, because the codec did not do what its table had said), or a negative error with the reason in why. */
+ * EPOCH_REOPENS: so, because the codec did not do what its table had said), or a negative error with the reason in why.
+ */
 int epoch_prepare(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate, char *why);
 
 /* After a frame: compares what the encoder runs with against what was asked. False when it disagrees for the first

@@ -1,7 +1,7 @@
 /* A histogram of durations: fixed memory, one increment to record, percentiles within 3 %.
  *
- * Buckets are logarithmic with 32 steps to each power of two, so a bucket is at most 1/32 of its value wide; below 32 µs
- * each microsecond has its own. */
+ * Buckets are logarithmic with 32 steps to each power of two, so a bucket is at most 1/32 of its value wide; below 32
+ * µs each microsecond has its own. */
 #ifndef SESSION_LATENCY_H
 #define SESSION_LATENCY_H
 

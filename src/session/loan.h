@@ -1,5 +1,5 @@
-/* Memory that is lent to a host: staging memory for frames (leases) and packets in place (peeks). A loan has a number in
- * a process-wide table and holds a reference on its region, not on its session, and so outlives it. */
+/* Memory that is lent to a host: staging memory for frames (leases) and packets in place (peeks). A loan has a number
+ * in a process-wide table and holds a reference on its region, not on its session, and so outlives it. */
 #ifndef SESSION_LOAN_H
 #define SESSION_LOAN_H
 

@@ -56,8 +56,7 @@ uint8_t *outbox_reserve(struct outbox *outbox)
 
 void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, size_t bytes)
 {
-    *entry_at(outbox, outbox->head) =
-        (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
+    *entry_at(outbox, outbox->head) = (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
     outbox->head++;
     outbox->write += (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }

@@ -1,9 +1,9 @@
-/* The bounded queue of packets between the encoder's thread and the one that receives. Its memory is one region, so that
- * packets which are lent outlive the session. Not locked: the session's lock guards every call; the bytes themselves are
- * written and read outside it, by whoever holds the room or the entry.
+/* The bounded queue of packets between the encoder's thread and the one that receives. Its memory is one region, so
+ * that packets which are lent outlive the session. Not locked: the session's lock guards every call; the bytes
+ * themselves are written and read outside it, by whoever holds the room or the entry.
  *
- * Access units lie one behind the other, each in one piece; room is given back in order, up to the oldest packet that is
- * still lent. */
+ * Access units lie one behind the other, each in one piece; room is given back in order, up to the oldest packet that
+ * is still lent. */
 #ifndef SESSION_OUTBOX_H
 #define SESSION_OUTBOX_H
 

@@ -57,8 +57,7 @@ static int copy_out(struct session *session, const struct reception *reception)
 static int lend(struct session *session, const struct reception *reception)
 {
     struct outbox_entry *entry = outbox_oldest(&session->outbox);
-    const int error =
-        loan_lend(&entry->loan, LOAN_PEEK, reception->handle, session->outbox.region, reception->loan);
+    const int error = loan_lend(&entry->loan, LOAN_PEEK, reception->handle, session->outbox.region, reception->loan);
     if (error < 0)
         return error;
     *reception->data = outbox_bytes(&session->outbox, entry);

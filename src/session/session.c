@@ -79,7 +79,8 @@ int session_open(const struct culvert_config *config, const struct codec *codec,
     if (error == 0)
         error = codec->admit(&session->config, &session->newest, &session->wanted.rate, why);
     if (error == 0 && !reserve_memory(session)) {
-        snprintf(why, CODEC_WHY, "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
+        snprintf(why, CODEC_WHY,
+                 "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
                  config->max_width, config->max_height);
         error = CULVERT_E_MEMORY;
     }

@@ -46,33 +46,33 @@ struct pending {
 struct encoder {
     struct queue_reader reader;
     struct epoch epoch;
-    struct wanted order;       /* what was wanted when the present work was found */
-    uint8_t *room;             /* in the outbox, for the present access unit */
+    struct wanted order;                 /* what was wanted when the present work was found */
+    uint8_t *room;                       /* in the outbox, for the present access unit */
     struct pending pending[PENDING_MAX]; /* by tag */
-    uint32_t tag;              /* of the next picture */
-    uint32_t oldest;           /* whose outcome is open */
-    bool begins, reopens;      /* the present epoch, and no packet has said so yet */
-    uint32_t opening_us;       /* what this epoch's encoder took to open; 0 once reported */
-    uint32_t encoded;          /* content of the frame encoded last; 0: none */
-    uint32_t keys_by_frames;   /* served, of frame.key */
-    uint32_t keys_by_control;  /* served, of wanted.keys */
-    bool key_owed;             /* what should have served them yielded no access unit */
-    uint32_t inserted;         /* since the frame taken last */
-    int64_t inserted_at;       /* clock_now of the last attempt to */
-    int64_t key_pts;           /* of the last key frame */
-    int64_t packet_pts;        /* of the last packet */
+    uint32_t tag;                        /* of the next picture */
+    uint32_t oldest;                     /* whose outcome is open */
+    bool begins, reopens;                /* the present epoch, and no packet has said so yet */
+    uint32_t opening_us;                 /* what this epoch's encoder took to open; 0 once reported */
+    uint32_t encoded;                    /* content of the frame encoded last; 0: none */
+    uint32_t keys_by_frames;             /* served, of frame.key */
+    uint32_t keys_by_control;            /* served, of wanted.keys */
+    bool key_owed;                       /* what should have served them yielded no access unit */
+    uint32_t inserted;                   /* since the frame taken last */
+    int64_t inserted_at;                 /* clock_now of the last attempt to */
+    int64_t key_pts;                     /* of the last key frame */
+    int64_t packet_pts;                  /* of the last packet */
 };
 
 struct session {
     struct culvert_config config; /* resolved; constant */
     const struct codec *codec;
-    struct codec_stream *stream;  /* the encoder thread's, once it runs */
-    struct region *frames;        /* queue_shared and the slots */
+    struct codec_stream *stream; /* the encoder thread's, once it runs */
+    struct region *frames;       /* queue_shared and the slots */
     pthread_t thread;
     bool running;
-    sem_t doorbell;               /* the encoder's thread sleeps here alone; anyone rings */
-    _Atomic bool finishing;       /* culvert_finish was called */
-    _Atomic uint32_t receiving;   /* some thread holds the receiving role */
+    sem_t doorbell;                /* the encoder's thread sleeps here alone; anyone rings */
+    _Atomic bool finishing;        /* culvert_finish was called */
+    _Atomic uint32_t receiving;    /* some thread holds the receiving role */
     _Atomic uint32_t rate_changes; /* written under the lock */
 
     struct submitter submitter;
@@ -80,12 +80,12 @@ struct session {
 
     pthread_mutex_t lock; /* guards what follows; never held over a conversion, a copy or an encode */
     pthread_cond_t changed;
-    uint32_t waiters;     /* on `changed` */
+    uint32_t waiters; /* on `changed` */
     bool closing;
-    bool ended;           /* everything was encoded after culvert_finish */
-    bool starved;         /* the encoder waits for room in the outbox */
-    bool failed;          /* frames failed, and the host was not told yet */
-    int signal;           /* culvert_fd's descriptor; -1: nobody asked yet */
+    bool ended;   /* everything was encoded after culvert_finish */
+    bool starved; /* the encoder waits for room in the outbox */
+    bool failed;  /* frames failed, and the host was not told yet */
+    int signal;   /* culvert_fd's descriptor; -1: nobody asked yet */
     struct wanted wanted;
     struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
     struct codec_geometry geometry; /* of the frame taken last */

@@ -51,8 +51,9 @@ static int check_pts(struct session *session, int64_t pts, int64_t now, int64_t 
     *out = pts != CULVERT_PTS_NOW ? pts : FFMAX(now, av_sat_add64(last, 1));
     if (*out > last)
         return 0;
-    snprintf(why, CODEC_WHY, "frame: pts %" PRId64 " is not above the last one, %" PRId64 ": it must be 0 or more and rise",
-             *out, last);
+    snprintf(why, CODEC_WHY,
+             "frame: pts %" PRId64 " is not above the last one, %" PRId64 ": it must be 0 or more and rise", *out,
+             last);
     return CULVERT_E_PTS;
 }
 
@@ -80,8 +81,11 @@ int submit_check_size(const struct session *session, uint32_t width, uint32_t he
     const uint32_t most_wide = session->config.max_width, most_high = session->config.max_height;
     if ((width <= most_wide && height <= most_high) || (height <= most_wide && width <= most_high))
         return 0;
-    snprintf(why, CODEC_WHY, "frame: %" PRIu32 "x%" PRIu32 " after rotation and scale is larger than the session's "
-             "%" PRIu32 "x%" PRIu32 ": open it with a larger max_width and max_height", width, height, most_wide, most_high);
+    snprintf(why, CODEC_WHY,
+             "frame: %" PRIu32 "x%" PRIu32
+             " after rotation and scale is larger than the session's "
+             "%" PRIu32 "x%" PRIu32 ": open it with a larger max_width and max_height",
+             width, height, most_wide, most_high);
     return CULVERT_E_SIZE;
 }
 
