@@ -23,6 +23,12 @@
 #define WITH_TSAN 0
 #endif
 
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#else
+#define WITH_ASAN 0
+#endif
+
 static inline bool under_valgrind(void)
 {
     return RUNNING_ON_VALGRIND != 0;

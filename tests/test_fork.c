@@ -124,7 +124,7 @@ static void open_and_encode(const struct estate *estate)
 {
     const struct culvert_config config = small_config(richest_codec(), CULVERT_POLICY_LATEST);
     expect_refusals(estate);
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 2; i++) {
         culvert_session session = 0;
         EXPECT(culvert_open(&config, &session, NULL, 0) == 0);
         EXPECT(session != estate->session);
@@ -292,18 +292,24 @@ START_TEST(among_busy_threads_no_child_that_opens_a_session_ever_hangs)
 }
 END_TEST
 
-/* ThreadSanitizer ends a child of a process with threads that starts a thread, and a session has one. */
+/* ThreadSanitizer ends a child that starts a thread, as a session does, when its parent had threads. AddressSanitizer's
+ * allocator does not hold its locks over a fork: where the parent's threads allocate, a child that does so too may
+ * hang. The test case's name says what is left out. */
+static const char *const children = WITH_TSAN   ? "children that open nothing"
+                                    : WITH_ASAN ? "children that open nothing among busy threads"
+                                                : "children";
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("fork");
-    TCase *tcase = tcase_create(WITH_TSAN ? "children without threads" : "children");
+    TCase *tcase = tcase_create(children);
     tcase_set_timeout(tcase, 2 * CHILD_SECONDS);
     tcase_add_test(tcase, a_child_is_refused_by_every_call_and_its_parents_stream_goes_on);
     tcase_add_test(tcase, among_busy_threads_no_child_that_closes_all_ever_hangs);
-    if (!WITH_TSAN) {
+    if (!WITH_TSAN)
         tcase_add_test(tcase, a_child_opens_a_session_of_its_own_and_its_parents_stream_goes_on);
+    if (!WITH_TSAN && !WITH_ASAN)
         tcase_add_test(tcase, among_busy_threads_no_child_that_opens_a_session_ever_hangs);
-    }
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -173,9 +173,9 @@ enum culvert_frame_flag {
 
 enum culvert_packet_flag {
     CULVERT_PACKET_KEY = 1,         /* decoding can begin here: an IDR access unit with its parameter sets */
-    CULVERT_PACKET_INSERTED = 2,    /* encoded from the last frame, for a key frame that was asked for while none came */
-    CULVERT_PACKET_EPOCH = 4,       /* the first of a new epoch: coded size, aspect or colour may differ from before; the
-                                       visible size may differ, by one pixel, within an epoch too */
+    CULVERT_PACKET_INSERTED = 2,    /* encoded from the last frame: a key frame was asked for, and no frame came */
+    CULVERT_PACKET_EPOCH = 4,       /* the first of a new epoch: coded size, aspect or colour may differ from before;
+                                       the visible size may differ, by one pixel, within an epoch too */
     CULVERT_PACKET_FIRST_SLICE = 8, /* begins its access unit */
     CULVERT_PACKET_LAST_SLICE = 16  /* ends its access unit */
 };
