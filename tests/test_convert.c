@@ -568,9 +568,6 @@ Suite *test_suite(void)
     tcase_add_unchecked_fixture(convert, setup, teardown);
     tcase_add_loop_test(convert, every_format_comes_out_as_the_definitions_say, 0, FORMATS);
     tcase_add_loop_test(convert, strides_and_offsets_are_followed, 0, FORMATS);
-    tcase_add_loop_test(convert, nothing_outside_the_buffer_is_read, 0, FORMATS);
-    tcase_add_loop_test(convert, rows_may_lie_as_far_apart_as_the_limit_says, 0, FORMATS);
-    tcase_add_loop_test(convert, pictures_may_be_16384_wide_or_high, 0, FORMATS);
     tcase_add_loop_test(convert, scratch_suffices_for_a_large_picture, 0, FORMATS);
     tcase_add_loop_test(convert, a_scaled_picture_repeats_each_pixel, 0, FORMATS);
     tcase_add_loop_test(convert, alpha_and_unused_bits_do_not_matter, 0, ROWS(ignorant));
@@ -579,5 +576,14 @@ Suite *test_suite(void)
     tcase_add_loop_test(convert, what_is_visible_is_turned_and_scaled, 0, ROWS(visible));
     tcase_add_test(convert, planes_of_a_picture_are_aligned_and_apart);
     suite_add_tcase(suite, convert);
+
+    TCase *limits = tcase_create("limits");
+    tcase_set_timeout(limits, 120);
+    tcase_set_tags(limits, "long");
+    tcase_add_unchecked_fixture(limits, setup, teardown);
+    tcase_add_loop_test(limits, nothing_outside_the_buffer_is_read, 0, FORMATS);
+    tcase_add_loop_test(limits, rows_may_lie_as_far_apart_as_the_limit_says, 0, FORMATS);
+    tcase_add_loop_test(limits, pictures_may_be_16384_wide_or_high, 0, FORMATS);
+    suite_add_tcase(suite, limits);
     return suite;
 }

@@ -544,10 +544,16 @@ Suite *test_suite(void)
     tcase_add_loop_test(threads, close_shuts_others_out_and_waits_for_the_last_reference, 0,
                         sizeof held / sizeof held[0]);
     tcase_add_test(threads, an_object_is_whole_for_whoever_guesses_its_handle);
-    tcase_add_test(threads, of_eight_closers_one_wins_while_others_use_the_object);
     tcase_add_test(threads, a_claim_shuts_others_out_until_it_is_given_up_or_retired);
     tcase_add_test(threads, claimers_see_what_the_one_before_them_did_and_one_retires);
     suite_add_tcase(suite, threads);
+
+    TCase *crowd = tcase_create("crowd");
+    tcase_add_checked_fixture(crowd, clear_tables, NULL);
+    tcase_set_timeout(crowd, 60);
+    tcase_set_tags(crowd, "long");
+    tcase_add_test(crowd, of_eight_closers_one_wins_while_others_use_the_object);
+    suite_add_tcase(suite, crowd);
 
     TCase *forks = tcase_create("fork");
     tcase_add_checked_fixture(forks, clear_tables, NULL);

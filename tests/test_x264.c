@@ -432,20 +432,23 @@ Suite *test_suite(void)
     LOOP(tcase, the_frame_rate_is_in_the_vui, rates);
 
     tcase = add_case(suite, "slices");
-    LOOP(tcase, a_picture_has_the_slices_asked_for_whatever_the_threads, shapes);
     LOOP(tcase, without_a_wish_each_thread_makes_a_slice_up_to_four, automatic);
     tcase_add_test(tcase, eight_slices_leave_the_version_out_to_keep_to_ten_units);
 
     tcase = add_case(suite, "encoding");
-    tcase_add_test(tcase, only_the_first_picture_and_those_asked_for_are_key_frames);
     tcase_add_test(tcase, the_quantiser_tells_how_coarse_a_picture_is);
     tcase_add_test(tcase, two_encoders_of_one_stream_take_turns);
-    LOOP(tcase, the_worst_noise_at_the_finest_quantiser_stays_within_the_bound, noises);
     tcase_add_test(tcase, an_access_unit_that_does_not_fit_is_not_written);
     tcase_add_test(tcase, nothing_is_held_back_for_a_flush);
     tcase_add_test(tcase, x264_speaks_into_the_log_under_the_sessions_name);
     tcase_add_test(tcase, streams_open_and_close_encoders_on_many_threads);
     tcase_add_test(tcase, a_child_can_open_encoders_whatever_its_parent_was_doing);
     tcase_add_test(tcase, its_version_names_x264);
+
+    tcase = add_case(suite, "figures");
+    tcase_set_tags(tcase, "long");
+    LOOP(tcase, a_picture_has_the_slices_asked_for_whatever_the_threads, shapes);
+    tcase_add_test(tcase, only_the_first_picture_and_those_asked_for_are_key_frames);
+    LOOP(tcase, the_worst_noise_at_the_finest_quantiser_stays_within_the_bound, noises);
     return suite;
 }

@@ -249,6 +249,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_bitrate_is_obeyed_from_the_next_picture_on);
     LOOP(tcase, what_the_announced_level_does_not_hold_reopens, changes);
     tcase_add_test(tcase, a_rate_that_x264_cannot_express_reopens);
+
+    tcase = add_case(suite, "figures");
+    tcase_set_tags(tcase, "long");
     tcase_add_test(tcase, the_bitrate_stays_when_the_frame_rate_changes_live);
     return suite;
 }

@@ -288,7 +288,7 @@ struct culvert_latency {
  * and after culvert_finish and CULVERT_EOS, submitted = settled. */
 struct culvert_stats {
     uint32_t size;
-    uint32_t slots;         /* of the queue */
+    uint32_t slots;         /* of the queue, and pictures that the codec may hold back (H.264: none) */
     uint64_t submitted;     /* frames accepted */
     uint64_t settled;       /* frames whose outcome is known */
     uint64_t encoded;
@@ -354,9 +354,9 @@ CULVERT_API int culvert_config_defaults(struct culvert_config *config, size_t si
  * The first epoch's encoder opens with the first frame.
  * text, when not NULL, receives one line that says what is wrong with which field, cut to text_size; on success "".
  * On failure nothing is held, and *session is untouched. Errors: CULVERT_E_ARGUMENT (NULL, struct size, unknown flags,
- * unterminated text, unknown enum), CULVERT_E_RANGE, CULVERT_E_OPTION, CULVERT_E_UNSUPPORTED, CULVERT_E_LEVEL (not
- * even a 2x2 frame fits the level at this rate and bitrate), CULVERT_E_LIMIT (4096 sessions), CULVERT_E_MEMORY,
- * CULVERT_E_SYSTEM. */
+ * unterminated text, unknown enum), CULVERT_E_RANGE, CULVERT_E_OPTION, CULVERT_E_UNSUPPORTED (codec, endpoint),
+ * CULVERT_E_LEVEL (not even a 2x2 frame fits the level at this rate and bitrate), CULVERT_E_LIMIT (4096 sessions),
+ * CULVERT_E_MEMORY, CULVERT_E_SYSTEM. */
 CULVERT_API int culvert_open(const struct culvert_config *config, culvert_session *session, char *text,
                              size_t text_size);
 
