@@ -129,10 +129,16 @@ Suite *test_suite(void)
     TCase *generations = tcase_create("generations");
     tcase_add_checked_fixture(generations, clear_table, NULL);
     tcase_set_timeout(generations, 60);
-    tcase_add_loop_test(generations, no_handle_but_those_of_the_open_generation_is_ever_accepted, 0, 2);
     tcase_add_loop_test(generations, a_slot_retires_after_seven_generations_while_the_others_serve_on, 0,
                         sizeof worn / sizeof worn[0]);
     tcase_add_test(generations, generations_of_a_table_that_wraps_begin_anew_but_for_the_last);
     suite_add_tcase(suite, generations);
+
+    TCase *every = tcase_create("every number");
+    tcase_add_checked_fixture(every, clear_table, NULL);
+    tcase_set_timeout(every, 60);
+    tcase_set_tags(every, "long");
+    tcase_add_loop_test(every, no_handle_but_those_of_the_open_generation_is_ever_accepted, 0, 2);
+    suite_add_tcase(suite, every);
     return suite;
 }

@@ -442,7 +442,6 @@ Suite *test_suite(void)
     tcase_add_test(tcase, nothing_is_held_back_for_a_flush);
     tcase_add_test(tcase, x264_speaks_into_the_log_under_the_sessions_name);
     tcase_add_test(tcase, streams_open_and_close_encoders_on_many_threads);
-    tcase_add_test(tcase, a_child_can_open_encoders_whatever_its_parent_was_doing);
     tcase_add_test(tcase, its_version_names_x264);
 
     tcase = add_case(suite, "figures");
@@ -450,5 +449,6 @@ Suite *test_suite(void)
     LOOP(tcase, a_picture_has_the_slices_asked_for_whatever_the_threads, shapes);
     tcase_add_test(tcase, only_the_first_picture_and_those_asked_for_are_key_frames);
     LOOP(tcase, the_worst_noise_at_the_finest_quantiser_stays_within_the_bound, noises);
+    tcase_add_test(tcase, a_child_can_open_encoders_whatever_its_parent_was_doing);
     return suite;
 }

@@ -15,15 +15,52 @@ set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-stages=${*:-gcc clang without-x264 asan tsan valgrind}
+known="gcc clang without-x264 asan tsan valgrind"
+stages=${*:-$known}
+for name in $stages; do
+    case " $known " in
+    *" $name "*) ;;
+    *)
+        echo "tools/test.sh: no stage $name: the stages are $known" >&2
+        exit 2
+        ;;
+    esac
+done
 need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libyuv-dev libavutil-dev check libsubunit-dev \
-    valgrind libclang-rt-14-dev ffmpeg x264 python3 binutils
+    valgrind libclang-rt-14-dev ffmpeg python3 binutils
 mkdir -p build
 passed=0 failed=0 skipped=0
 
-# Counts the tests of a run out of the report that Meson leaves; a run that ended badly without one failed.
+# directory STAGE: where it is built, as $dir.
+directory() {
+    dir=build/$1
+    [ "$1" != valgrind ] || dir=build/gcc
+}
+
+# configure OPTION...: the build directory, made once and kept current.
+configure() {
+    if [ -f "$dir/build.ninja" ]; then
+        meson configure "$dir" "$@"
+    else
+        meson setup --werror "$dir" "$@"
+    fi
+}
+
+# ready STAGE: configures and builds what it runs.
+ready() {
+    directory "$1"
+    case $1 in
+    gcc | valgrind) configure ;;
+    clang) CC=clang configure ;;
+    without-x264) configure -Dx264=disabled ;;
+    asan) configure -Db_sanitize=address,undefined -Dbuildtype=debugoptimized ;;
+    tsan) configure -Db_sanitize=thread -Dbuildtype=debugoptimized ;;
+    esac >"$dir.log" 2>&1 && ninja -C "$dir" all test-programs >>"$dir.log" 2>&1
+}
+
+# count STATUS SETUP: adds up the report that Meson leaves of a run; one that ended badly without a report failed.
 count() {
-    set -- "$1" "$2" $(python3 - "$1/meson-logs/testlog-$3.junit.xml" <<'PY'
+    set -- "$1" $(python3 - "$dir/meson-logs/testlog-$2.junit.xml" <<'PY'
 import sys, xml.etree.ElementTree as tree
 total = {'tests': 0, 'failures': 0, 'errors': 0, 'skipped': 0}
 try:
@@ -36,70 +73,49 @@ bad = total['failures'] + total['errors']
 print(total['tests'] - bad - total['skipped'], bad, total['skipped'])
 PY
 )
-    [ "$2" -eq 0 ] || [ "$4" -gt 0 ] || set -- "$1" "$2" "$3" 1 "$5"
-    passed=$((passed + $3)) failed=$((failed + $4)) skipped=$((skipped + $5))
-    tests="$3 passed, $4 failed, $5 skipped"
+    [ "$1" -eq 0 ] || [ "$3" -gt 0 ] || set -- "$1" "$2" 1 "$4"
+    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+    result="$2 passed, $3 failed, $4 skipped"
 }
 
-# configure DIRECTORY MESON-OPTION...: a build directory, made once and kept current.
-configure() {
-    if [ -f "$1/build.ninja" ]; then
-        meson configure "$@" >"$1.log" 2>&1
-    else
-        meson setup --werror "$@" >"$1.log" 2>&1
-    fi
-}
-
-# build DIRECTORY: 0, or a failure that is shown.
-build() {
-    ninja -C "$1" all test-programs >>"$1.log" 2>&1 || {
-        tail -n 30 "$1.log" >&2
-        failed=$((failed + 1))
-        tests="the build failed, see $1.log"
-        return 1
-    }
-}
-
-# run DIRECTORY SETUP ARGUMENT...: passes the tests under a test setup of tests/meson.build.
+# run SETUP ARGUMENT...: passes the tests under a test setup of tests/meson.build.
 run() {
-    dir=$1 setup=$2 status=0
-    shift 2
-    meson test -C "$dir" --setup "$setup" --no-rebuild --print-errorlogs "$@" >>"$dir.log" 2>&1 ||
-        status=$?
-    [ $status -eq 0 ] || tail -n 60 "$dir.log" >&2
-    count "$dir" $status "$setup"
+    setup=$1 status=0
+    shift
+    rm -f "$dir/meson-logs/testlog-$setup.junit.xml"
+    meson test -C "$dir" --setup "$setup" --no-rebuild --print-errorlogs "$@" >"$dir.log" 2>&1 || status=$?
+    [ $status -eq 0 ] || grep -vE '^ *[0-9]+/[0-9]+ .* OK ' "$dir.log" | tail -n 80 >&2
+    count $status "$setup"
 }
 
 stage() {
-    tests=
     case $1 in
-    gcc) configure build/gcc && build build/gcc && run build/gcc plain ;;
-    clang) CC=clang configure build/clang && build build/clang && tests="no warning" ;;
-    without-x264) configure build/without-x264 -Dx264=disabled && build build/without-x264 && run build/without-x264 plain ;;
-    asan)
-        configure build/asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized && build build/asan &&
-            run build/asan asan
-        ;;
-    tsan)
-        configure build/tsan -Db_sanitize=thread -Dbuildtype=debugoptimized && build build/tsan &&
-            run build/tsan tsan --suite threads
-        ;;
-    valgrind) configure build/gcc && build build/gcc && run build/gcc valgrind --no-suite external ;;
-    *)
-        echo "tools/test.sh: no stage $1: the stages are gcc, clang, without-x264, asan, tsan, valgrind" >&2
-        exit 2
-        ;;
+    gcc | without-x264) run plain ;;
+    clang) result="no warning" ;;
+    asan) run asan ;;
+    tsan) run tsan --suite threads ;;
+    valgrind) run valgrind --no-suite external ;;
     esac
+}
+
+# While the tests of the first stage run, of which one is long and keeps one processor busy, the others are built.
+build_rest() {
+    for other in $stages; do
+        [ "$other" = "${stages%% *}" ] || [ "$other" = valgrind ] || ready "$other" || :
+    done
 }
 
 for name in $stages; do
     started=$(date +%s)
-    stage "$name" || [ -n "$tests" ] || {
-        tail -n 30 "build/$name.log" >&2
-        failed=$((failed + 1))
-        tests="could not be configured, see build/$name.log"
-    }
-    printf '%-13s %4d s  %s\n' "$name" $(($(date +%s) - started)) "$tests"
+    if ready "$name"; then
+        [ "$name" != "${stages%% *}" ] || build_rest &
+        stage "$name"
+        wait
+    else
+        tail -n 30 "$dir.log" >&2
+        failed=$((failed + 1)) result="it does not build, see $dir.log"
+    fi
+    printf '%-13s %4d s  %s\n' "$name" $(($(date +%s) - started)) "$result"
 done
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
 [ $failed -eq 0 ]
