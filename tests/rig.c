@@ -90,11 +90,3 @@ size_t rig_slices(const struct rig *rig)
 {
     return nal_count(rig->nal, rig->nals, NAL_TYPE_IDR) + nal_count(rig->nal, rig->nals, NAL_TYPE_P);
 }
-
-TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *const tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}

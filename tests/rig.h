@@ -50,8 +50,7 @@ size_t rig_slices(const struct rig *rig);
 /* In storage that the next call reuses. */
 const char *rig_describe(struct rig *rig);
 
-/* For suites: a case with time for slow machines, and a test for each row of a table. */
-TCase *add_case(Suite *suite, const char *name);
+/* A test for each row of a table. */
 #define LOOP(tcase, test, table) tcase_add_loop_test(tcase, test, 0, (int)(sizeof table / sizeof table[0]))
 
 #endif

@@ -1,9 +1,16 @@
-/* Each test program is one Check suite: it defines test_suite, and run.c runs it. */
+/* Each test program is one Check suite: it defines test_suite, and run.c runs it. The rest is for all to use. */
 #ifndef TESTS_RUN_H
 #define TESTS_RUN_H
 
 #include <check.h>
+#include <stdint.h>
 
 Suite *test_suite(void);
+
+/* A test case of a suite, with a minute for each of its tests. */
+TCase *add_case(Suite *suite, const char *name);
+
+/* The next of a fixed row of random numbers (xorshift32, Marsaglia 2003); not for several threads. */
+uint32_t random_next(void);
 
 #endif

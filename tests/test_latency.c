@@ -10,15 +10,6 @@
 static struct latency latency;
 static uint32_t values[MOST];
 
-static uint32_t random_next(void)
-{
-    static uint64_t state = 88172645463325252u;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
-
 static uint32_t uniform(uint32_t index)
 {
     (void)index;

@@ -439,15 +439,6 @@ END_TEST
 
 /* ---- Peeks ------------------------------------------------------------------------------------------------------- */
 
-static uint32_t random_next(void)
-{
-    static uint32_t state = 2463534242;
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
-
 START_TEST(peeked_packets_keep_their_bytes_and_go_back_in_any_order)
 {
     enum { HELD = 7 };
@@ -593,14 +584,6 @@ START_TEST(a_host_that_stops_receiving_finds_a_bounded_queue_and_every_packet_in
     ck_assert_int_eq(culvert_close(session), 0);
 }
 END_TEST
-
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
 
 Suite *test_suite(void)
 {

@@ -158,15 +158,6 @@ static struct live *live_at(uint32_t index)
     return &live[index % OUTBOX_PACKETS];
 }
 
-static uint32_t random_next(void)
-{
-    static uint32_t state = 2463534242;
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
-
 static void check_room(const uint8_t *room)
 {
     ck_assert(room >= outbox.memory && room + UNIT <= outbox.memory + outbox.capacity);

@@ -16,15 +16,6 @@
 
 static uint32_t payload[QUEUE_SLOTS_MAX][WORDS];
 
-static uint32_t random_next(void)
-{
-    static uint32_t state = 2463534242;
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
-
 static void fill(uint32_t *words, uint32_t number)
 {
     for (uint32_t i = 0; i < WORDS; i++)

@@ -541,14 +541,6 @@ START_TEST(a_descriptor_is_readable_for_good_once_its_session_is_closed)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("stale");

@@ -740,14 +740,6 @@ START_TEST(a_picture_that_was_dropped_is_no_repeat)
 }
 END_TEST
 
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, 60);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("truth");

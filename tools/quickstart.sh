@@ -25,7 +25,7 @@ need_packages gcc libc6-dev meson ninja-build pkg-config libx264-dev libyuv-dev 
 build=build/quickstart
 if [ ! -f $build/build.ninja ] || ! meson setup --reconfigure $build; then
     rm -rf $build
-    meson setup $build
+    meson setup $build -Dtests=disabled
 fi
 ninja -C $build
 
