@@ -424,9 +424,9 @@ CULVERT_API int culvert_receive(culvert_session session, void *buffer, size_t ca
                                 struct culvert_packet *packet, uint32_t timeout_ms);
 
 /* As culvert_receive, but lends the packet in place: *data, *bytes, until culvert_release, also across the session's
- * close. Several may be lent at once; what is lent is room that the encoder does not have. Numbers of loans come again
- * after four thousand million others. Errors: as culvert_receive,
- * CULVERT_E_LIMIT (4096 loans in the process). */
+ * close. Several may be lent at once, and be released in any order; but room is freed in order, so one that is never
+ * released stops the stream 256 packets later. Numbers of loans come again after two thousand million others. Errors:
+ * as culvert_receive, CULVERT_E_LIMIT (4096 loans in the process). */
 CULVERT_API int culvert_peek(culvert_session session, culvert_loan *loan, const void **data, size_t *bytes,
                              struct culvert_packet *packet, uint32_t timeout_ms);
 

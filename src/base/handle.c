@@ -46,8 +46,8 @@ static void set_free(struct handle_table *table, uint32_t index)
 {
     struct handle_slot *slot = &table->slots[index];
     uint32_t generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed));
-    /* The last one is left out, so that the complement of a handle is no more 0 than the handle is. */
-    if (table->wraps && generation == LAST_GENERATION - 1)
+    /* At half, so that the complements of these handles are other numbers than the handles themselves. */
+    if (table->wraps && generation == LAST_GENERATION / 2)
         generation = 0;
     atomic_store_explicit(&slot->word, generation << HANDLE_INDEX_BITS | FREE, memory_order_relaxed);
     if (generation < LAST_GENERATION)

@@ -32,7 +32,7 @@ struct handle_table {
     pthread_mutex_t lock; /* free list, and the wait of closers; never taken by acquire and release unless closing */
     pthread_cond_t idle;
     uint32_t used;        /* slots that were ever handed out */
-    bool wraps;           /* generations begin anew when they are used up: for short-lived objects */
+    bool wraps;           /* generations begin anew at half of them: for short-lived objects */
     uint32_t first, last; /* of the free list; HANDLE_SLOTS: none */
     struct handle_slot slots[HANDLE_SLOTS];
 };

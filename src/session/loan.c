@@ -9,8 +9,8 @@
 /* A loan is taken for every frame, so slots that were retired would run out in weeks. */
 static struct handle_table loans = HANDLE_TABLE_WRAPS;
 
-/* The table counts generations upwards, as that of sessions does. A loan's number has the complement, so that the two
- * kinds of numbers come from either end and one is not taken for the other. */
+/* A loan's number has the complement of its generation: always in the upper half, where no session's comes in the life
+ * of a process, so that one is not taken for the other. */
 static uint32_t other_end(uint32_t number)
 {
     return number ^ ~(uint32_t)(HANDLE_SLOTS - 1);
