@@ -118,6 +118,8 @@ encode x.y4m -o
 encode x.y4m -o ''
 encode - - -o out.h264
 encode x.y4m -o x.y4m
+encode x.y4m -o out.h264 --aspect 70000:1
+encode x.y4m -o out.h264 --slots 1
 encode x.y4m -o out.h264 --bogus
 encode x.y4m -o out.h264 -Z
 encode x.y4m -o out.h264 --json=1
@@ -139,7 +141,6 @@ encode x.y4m -o out.h264 --threads 9
 encode x.y4m -o out.h264 --slices 9
 encode x.y4m -o out.h264 --keyint 1000001
 encode x.y4m -o out.h264 --profile extended
-encode x.y4m -o out.h264 --level 0
 encode x.y4m -o out.h264 --level high
 encode x.y4m -o out.h264 --max-size 1x1
 encode x.y4m -o out.h264 --scale 9
@@ -243,7 +244,11 @@ standard_input_and_output_carry_the_same_stream() {
     clip_of a.y4m 40 scale=320:240 && run 0 encode a.y4m -o file.h264 || return 1
     "$culvert" encode - -o - --json <a.y4m >pipe.h264 2>stdout && cmp file.h264 pipe.h264 && counts frames=40 ||
         return 1
-    "$culvert" encode --fps 60 -q - -o pipe.h264 <a.y4m 2>stderr && cmp file.h264 pipe.h264 && [ ! -s stderr ]
+    "$culvert" encode --fps 60 -q - -o pipe.h264 <a.y4m 2>stderr && cmp file.h264 pipe.h264 && [ ! -s stderr ] ||
+        return 1
+    cp a.y4m before.y4m
+    "$culvert" encode - -o a.y4m <a.y4m 2>stderr
+    [ $? = 2 ] && says 'standard input: is both' && cmp a.y4m before.y4m
 }
 
 rotation_and_scale_change_the_size_and_the_aspect_is_kept() {

@@ -122,13 +122,15 @@ START_TEST(a_size_has_sides_from_2_to_16384)
 }
 END_TEST
 
+#define NONE UINT32_MAX
+
 START_TEST(aspects_and_levels_are_read_as_people_write_them)
 {
     static const struct {
         const char *text;
         uint32_t num, den;
-    } aspects[] = {{"4:3", 4, 3}, {"8:6", 4, 3},  {"16/9", 16, 9}, {"0:1", 0, 0},
-                   {"4:0", 0, 0}, {"-4:3", 0, 0}, {"wide", 0, 0}};
+    } aspects[] = {{"4:3", 4, 3},  {"8:6", 4, 3},  {"16/9", 16, 9},   {"0:1", 0, 0},    {"4:0", 0, 0},
+                   {"-4:3", 0, 0}, {"wide", 0, 0}, {"70000:1", 0, 0}, {"1:70000", 0, 0}};
     for (size_t i = 0; i < sizeof aspects / sizeof aspects[0]; i++) {
         uint32_t num = 0, den = 0;
         ck_assert_msg(parse_aspect(aspects[i].text, &num, &den) == (aspects[i].num != 0), "'%s'", aspects[i].text);
@@ -138,11 +140,11 @@ START_TEST(aspects_and_levels_are_read_as_people_write_them)
     static const struct {
         const char *text;
         uint32_t level;
-    } levels[] = {{"3.1", 31}, {"31", 31}, {"1b", 9},   {"9", 9},   {"4", 40}, {"7", 0},
-                  {"0", 0},    {"3.", 0},  {"3.11", 0}, {"3,1", 0}, {"", 0}};
+    } levels[] = {{"3.1", 31}, {"31", 31},   {"1b", 9},      {"9", 9},      {"4", 40}, {"0", 0},
+                  {"7", NONE}, {"3.", NONE}, {"3.11", NONE}, {"3,1", NONE}, {"", NONE}};
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
-        uint32_t level = 0;
-        ck_assert_msg(parse_level(levels[i].text, &level) == (levels[i].level != 0), "'%s'", levels[i].text);
+        uint32_t level = NONE;
+        ck_assert_msg(parse_level(levels[i].text, &level) == (levels[i].level != NONE), "'%s'", levels[i].text);
         ck_assert_uint_eq(level, levels[i].level);
     }
 }

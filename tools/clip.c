@@ -102,7 +102,7 @@ static void complain(FILE *complaints, const char *path, char why[CLIP_WHY])
 static int decode(struct clip *clip, const char *path, size_t limit, FILE *complaints, char why[CLIP_WHY])
 {
     pid_t child;
-    int status;
+    int status = -1;
     const int fd = start(path, limit, fileno(complaints), &child);
     if (fd < 0 && errno == ENOENT)
         snprintf(why, CLIP_WHY, "there is no ffmpeg, which decodes the clip: apt-get install ffmpeg");
@@ -111,7 +111,8 @@ static int decode(struct clip *clip, const char *path, size_t limit, FILE *compl
     if (fd < 0)
         return -1;
     const int result = read_frames(clip, fd, path, why);
-    waitpid(child, &status, 0);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (result < 0 || (status == 0 && clip->frames > 0))
         return result;
     complain(complaints, path, why);

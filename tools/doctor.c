@@ -70,7 +70,7 @@ static void tell_machine(void)
     if (sysinfo(&info) == 0)
         line("memory", "%llu MiB, %llu MiB free", (unsigned long long)info.totalram * info.mem_unit >> 20,
              (unsigned long long)(info.freeram + info.bufferram) * info.mem_unit >> 20);
-    /* A session has a descriptor, a thread and some 20 MiB of reserved addresses; codecs add threads of their own. */
+    /* A session has a descriptor, a thread and some 110 MiB of reserved addresses; codecs add threads of their own. */
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         tell_limit("open files", &limit, 1, "descriptors", 64);

@@ -21,6 +21,9 @@
 
 #define WHY 512
 #define SECOND 1000000
+#define SIDE_MAX 16384
+
+static const char before_the_first[] = "interrupted before the first frame";
 
 struct encode {
     struct settings settings;
@@ -49,9 +52,11 @@ static void widen(struct culvert_config *config, const struct culvert_frame *fra
     const uint32_t scale = config->scale ? config->scale : 1;
     const uint32_t width = (frame->width * scale + 1) & ~1u, height = (frame->height * scale + 1) & ~1u;
     const uint32_t wide = width > height ? width : height, narrow = width > height ? height : width;
-    if (wide > config->max_width && wide <= 16384)
+    if (wide > SIDE_MAX)
+        return;
+    if (wide > config->max_width)
         config->max_width = wide;
-    if (narrow > config->max_height && narrow <= 16384)
+    if (narrow > config->max_height)
         config->max_height = narrow;
 }
 
@@ -93,7 +98,8 @@ static int survey(struct encode *encode)
     for (size_t i = 0; i < settings->input_count; i++) {
         const struct settings_input *file = &settings->inputs[i];
         if (output_is(settings->output, file->path))
-            return misuse("encode", "%s: is both an input and the output", file->path);
+            return misuse("encode", "%s: is both an input and the output",
+                          strcmp(file->path, "-") == 0 ? "standard input" : file->path);
         if (strcmp(file->path, "-") != 0 && access(file->path, R_OK) < 0)
             return fail("%s: cannot be opened: %s", file->path, strerror(errno));
         known = look_ahead(encode, file, &total) && known;
@@ -135,9 +141,12 @@ static void explain(struct encode *encode, int error, const char *why)
 {
     const struct culvert_config *config = &encode->settings.config;
     const struct input *input = &encode->input;
+    const uint32_t scale = config->scale ? config->scale : 1;
+    const uint32_t width = input->frame.width * scale, height = input->frame.height * scale;
     if (error == CULVERT_E_SIZE)
-        snprintf(encode->why, WHY, "%.300s: its %ux%u pixels are more than %ux%u: announce them with --max-size",
-                 input->name, input->frame.width, input->frame.height, config->max_width, config->max_height);
+        snprintf(encode->why, WHY, "%.300s: its %ux%u pixels%s are more than %ux%u: %s", input->name, width, height,
+                 scale > 1 ? " after --scale" : "", config->max_width, config->max_height,
+                 width > SIDE_MAX || height > SIDE_MAX ? "lower --scale" : "announce them with --max-size");
     else if (why[0])
         snprintf(encode->why, WHY, "%.200s: frame %llu: %.200s", input->name, (unsigned long long)input->frames, why);
 }
@@ -207,7 +216,7 @@ static int conclude(struct encode *encode, struct report *report)
     if (settings->json)
         report_json(piped ? stderr : stdout, report);
     if (!encode->why[0] && report->stats.submitted == 0)
-        return fail("%s: there is no frame in it", settings->inputs[0].path);
+        return interrupted() ? fail("%s", before_the_first) : fail("%s: there is no frame in it", encode->input.name);
     if (encode->why[0] && encode->output.bytes > 0 && !atomic_load(&encode->stream.broken))
         return fail("%s; what was encoded before is in %.200s", encode->why, output);
     if (encode->why[0])
@@ -252,7 +261,7 @@ static int run(struct encode *encode)
     encode->fps_num = settings->config.fps_num;
     encode->fps_den = settings->config.fps_den;
     if (begin_input(encode, &settings->inputs[0]) < 0)
-        return fail("%s", encode->why);
+        return fail("%s", interrupted() ? before_the_first : encode->why);
     if (encode->widens)
         widen(&settings->config, &encode->input.frame);
     if (output_open(&encode->output, settings->output, encode->why) < 0) {

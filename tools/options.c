@@ -80,7 +80,8 @@ static bool set_speed(struct settings *settings, const struct option_rule *rule,
 
 static bool set_slots(struct settings *settings, const struct option_rule *rule, const char *value)
 {
-    return set_number(settings, rule, value) && (settings->config.slots & (settings->config.slots - 1)) == 0;
+    return set_number(settings, rule, value) && settings->config.slots != 1 &&
+           (settings->config.slots & (settings->config.slots - 1)) == 0;
 }
 
 static bool set_pair(struct settings *settings, const struct option_rule *rule, const char *value)
@@ -145,7 +146,7 @@ const struct option_rule option_rules[] = {
      NUMBER(keyint, 0, 1000000)},
     {"profile", 0, BOTH, "NAME", "of H.264: baseline (constrained; the default), main or high",
      CHOICE(config.profile, CULVERT_PROFILE_BASELINE, 1, "baseline|main|high"), IS("baseline, main or high")},
-    {"level", 0, BOTH, "LEVEL", "the highest H.264 level, 3.1 say; default: no limit",
+    {"level", 0, BOTH, "LEVEL", "the highest H.264 level, 3.1 say; 0: no limit",
      .set = set_level, IS("a level such as 3.1")},
     {"options", 0, BOTH, "TEXT", "the codec's own: me=hex:subme=2", TEXT(config.options)},
     {"max-size", 0, ENCODE, "SIZE", "the largest frame to come; default: the largest of the files, at least 1920x1088",
@@ -164,15 +165,15 @@ const struct option_rule option_rules[] = {
     {"policy", 0, ENCODE, "NAME",
      "for frames that come while the encoder is busy: block (the default), latest or reject",
      CHOICE(config.policy, CULVERT_POLICY_LATEST, 1, "latest|block|reject"), IS("latest, block or reject")},
-    {"slots", 0, ENCODE, "N", "frames in the queue of block and reject: 2, 4, 8, 16, 32 or 64; default 4",
-     .set = set_slots, IS("2, 4, 8, 16, 32 or 64"), AT(config.slots), .least = 2, .most = 64},
+    {"slots", 0, ENCODE, "N", "frames in the queue of block and reject: 2, 4, 8, 16, 32 or 64; 0: 4",
+     .set = set_slots, IS("0, 2, 4, 8, 16, 32 or 64"), AT(config.slots), .least = 0, .most = 64},
     {"realtime", 'r', ENCODE, NULL, "take each frame when its time has come, as a game would",
      FLAG(realtime)},
     {"endpoint", 0, BOTH, "WHERE", "where to encode; default: in this process", TEXT(config.endpoint)},
     {"name", 0, BOTH, "TEXT", "of the session, for logs", TEXT(config.name)},
     {"json", 'j', BOTH, NULL, "print the totals as one JSON object on standard output (with -o -: on standard error)",
      FLAG(json)},
-    {"quiet", 'q', BOTH, NULL, "print no progress and no totals", FLAG(quiet)},
+    {"quiet", 'q', BOTH, NULL, "print no progress, and no totals but those of --json", FLAG(quiet)},
     {"help", 'h', BOTH, NULL, "print this", FLAG(help)},
 };
 /* clang-format on */

@@ -62,6 +62,6 @@ int output_close(struct output *output, char why[OUTPUT_WHY])
 bool output_is(const char *output, const char *path)
 {
     struct stat a, b;
-    return stat(output, &a) == 0 && stat(path, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
+    const int found = strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &b) : stat(path, &b);
+    return stat(output, &a) == 0 && found == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }

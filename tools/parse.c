@@ -84,6 +84,9 @@ bool parse_size(const char *text, uint32_t *width, uint32_t *height)
 bool parse_aspect(const char *text, uint32_t *num, uint32_t *den)
 {
     AVRational aspect;
+    uint32_t n, d;
+    if (parse_pair(text, ':', &n, &d) && (n > UINT16_MAX || d > UINT16_MAX))
+        return false;
     if (av_parse_ratio_quiet(&aspect, text, UINT16_MAX) < 0 || aspect.num <= 0 || aspect.den <= 0)
         return false;
     *num = (uint32_t)aspect.num;
@@ -93,6 +96,10 @@ bool parse_aspect(const char *text, uint32_t *num, uint32_t *den)
 
 bool parse_level(const char *text, uint32_t *level)
 {
+    if (strcmp(text, "0") == 0) {
+        *level = 0;
+        return true;
+    }
     if (strcmp(text, "1b") == 0) {
         *level = 9;
         return true;

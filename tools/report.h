@@ -22,7 +22,7 @@ const char *codec_name(uint32_t codec);
 /* The process's peak memory so far, in bytes. */
 uint64_t report_memory(void);
 
-/* bits / microseconds, in kbps; 0 when there was no time. */
+/* These bytes in that many microseconds, in kbps; 0 when there was no time. */
 double report_kbps(uint64_t bytes, int64_t media);
 
 /* One JSON object on a line of its own. */
