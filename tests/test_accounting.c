@@ -47,7 +47,8 @@ static const uint32_t sizes[][2] = {{16, 16}, {16, 16}, {16, 16}, {32, 16}, {17,
 static int submit(struct load *load, uint32_t *dice, uint32_t number)
 {
     const uint32_t *size = sizes[roll(dice, 60) == 0 ? roll(dice, 6) : number / 97 % 6];
-    const uint32_t flags = roll(dice, 20) == 0 ? CULVERT_FRAME_KEY : 0;
+    /* A key frame that is dropped or fails is inserted later: without one, no picture is encoded but a frame's own. */
+    const uint32_t flags = load->inserts && roll(dice, 20) == 0 ? CULVERT_FRAME_KEY : 0;
     const int64_t pts = (int64_t)number * INTERVAL;
     if (number == 1 || roll(dice, 4) != 0)
         return stream_submit(load->session, size[0], size[1], pts, roll(dice, 5), flags);
