@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <libavutil/common.h>
 #include <libavutil/mathematics.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 

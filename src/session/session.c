@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/platform.h"
 #include "frame/convert.h"
 #include "session/config.h"

@@ -12,7 +12,6 @@ int64_t work_interval(const struct codec_rate *rate)
     return (int64_t)1000000 * rate->fps_den / rate->fps_num;
 }
 
-/* The earliest time at which the frame taken last may be encoded once more. */
 int64_t work_insertion_time(const struct encoder *encoder)
 {
     const int64_t queued_at = queue_taken(&encoder->reader)->queued_at;
