@@ -100,6 +100,18 @@ static int set_framerate(uint32_t session)
     return judge(&out, culvert_set_framerate(session, 30, 1, &out.number));
 }
 
+static int set_speed(uint32_t session)
+{
+    OUTPUTS(out);
+    return judge(&out, culvert_set_speed(session, 9, &out.number));
+}
+
+static int report_loss(uint32_t session)
+{
+    OUTPUTS(out);
+    return judge(&out, culvert_report_loss(session, 0, &out.number));
+}
+
 static int request_keyframe(uint32_t session)
 {
     OUTPUTS(out);
@@ -151,7 +163,9 @@ const struct call calls[] = {
     {"fd", fd, false},
     {"set_bitrate", set_bitrate, false},
     {"set_framerate", set_framerate, false},
+    {"set_speed", set_speed, false},
     {"request_keyframe", request_keyframe, false},
+    {"report_loss", report_loss, false},
     {"pause", pause, false},
     {"resume", resume, false},
     {"stats", stats, false},

@@ -3,28 +3,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct rig rig_of(uint32_t width, uint32_t height)
+struct rig rig_of(const struct codec *codec, uint32_t width, uint32_t height)
 {
     return (struct rig){
+        .codec = codec,
         .config = {.size = sizeof(struct culvert_config), .threads = 1, .name = "rig"},
         .geometry = {width, height, 1, 1, 6, CULVERT_RANGE_LIMITED, 2, 2},
-        .rate = {4000, 70, 60, 1},
+        .rate = {4000, 70, 60, 1, 8},
+        .slice = rig_join,
     };
 }
 
 int rig_create(struct rig *rig)
 {
-    return codec_x264.create(&rig->config, &rig->stream, rig->why);
+    return rig->codec->create(&rig->config, &rig->stream, rig->why);
 }
 
 void rig_open(struct rig *rig)
 {
     const size_t pixels = (size_t)rig->geometry.width * rig->geometry.height;
+    if (rig->config.speed != 0)
+        rig->rate.speed = rig->config.speed == CULVERT_SPEED_SLOWEST ? 0 : rig->config.speed;
     if (rig->stream == NULL)
         ck_assert_msg(rig_create(rig) == 0, "%s", rig->why);
-    ck_assert_msg(codec_x264.open(rig->stream, &rig->geometry, &rig->rate, &rig->encoder, rig->why) == 0, "%s",
+    ck_assert_msg(rig->codec->open(rig->stream, &rig->geometry, &rig->rate, 1, &rig->encoder, rig->why) == 0, "%s",
                   rig->why);
-    rig->capacity = codec_x264.bound(&rig->geometry);
+    rig->capacity = rig->codec->bound(&rig->geometry);
     rig->pixels = malloc(pixels * 3 / 2);
     rig->buffer = malloc(rig->capacity);
     memset(rig->pixels, 128, pixels * 3 / 2);
@@ -32,8 +36,8 @@ void rig_open(struct rig *rig)
 
 void rig_close(struct rig *rig)
 {
-    codec_x264.close(rig->encoder);
-    codec_x264.destroy(rig->stream);
+    rig->codec->close(rig->encoder);
+    rig->codec->destroy(rig->stream);
     free(rig->pixels);
     free(rig->buffer);
 }
@@ -50,6 +54,16 @@ void rig_draw(struct rig *rig)
     }
 }
 
+void rig_join(void *context, const uint8_t *data, size_t bytes, bool key, bool last)
+{
+    struct rig *const rig = context;
+    (void)key;
+    (void)last;
+    ck_assert_uint_le(rig->joined + bytes, rig->capacity);
+    memcpy(rig->buffer + rig->joined, data, bytes);
+    rig->joined += bytes;
+}
+
 int rig_encode_into(struct rig *rig, bool key, size_t capacity)
 {
     const uint32_t width = rig->geometry.width, height = rig->geometry.height;
@@ -59,9 +73,14 @@ int rig_encode_into(struct rig *rig, bool key, size_t capacity)
         .plane = {rig->pixels, u, u + (size_t)width * height / 4},
         .stride = {width, width / 2, width / 2},
         .key = key,
-        .tag = 1000 + rig->pictures++,
+        .tag = 1000 + rig->pictures,
+        .pts = RIG_PTS(rig->pictures),
+        .slice = rig->config.slices != 0 ? rig->slice : NULL,
+        .context = rig,
     };
-    const int result = codec_x264.encode(rig->encoder, &picture, rig->buffer, capacity, &rig->unit, rig->why);
+    rig->joined = 0;
+    rig->pictures++;
+    const int result = rig->codec->encode(rig->encoder, &picture, rig->buffer, capacity, &rig->unit, rig->why);
     rig->nals = nal_split(rig->buffer, rig->unit.bytes, rig->nal, UNITS);
     return result;
 }
@@ -82,7 +101,7 @@ void rig_sps(const struct rig *rig, struct sps *sps)
 const char *rig_describe(struct rig *rig)
 {
     static char text[1024];
-    codec_x264.describe(rig->encoder, text, sizeof text);
+    rig->codec->describe(rig->encoder, text, sizeof text);
     return text;
 }
 

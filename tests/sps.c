@@ -238,10 +238,10 @@ bool sps_parse(const struct nal_unit *unit, struct sps *sps)
     ue(&bits);
     if (sps->profile >= 100 && !read_high(&bits))
         return false;
-    ue(&bits); /* log2_max_frame_num */
+    sps->frame_num_bits = ue(&bits) + 4;
     read_poc(&bits, sps);
     sps->ref_frames = ue(&bits);
-    u(&bits, 1); /* gaps_in_frame_num */
+    sps->gaps = flag(&bits);
     read_size(&bits, sps);
     if (flag(&bits))
         read_vui(&bits, sps);
@@ -291,6 +291,27 @@ bool slice_parse(const struct nal_unit *unit, struct slice *slice)
     slice->first_macroblock = ue(&bits);
     slice->type = ue(&bits) % 5;
     return !bits.overrun;
+}
+
+bool slice_refers(const struct nal_unit *unit, const struct sps *sps, unsigned *back)
+{
+    struct bits bits;
+    if (unit == NULL || unit->type != NAL_TYPE_P || sps->poc_type != 2)
+        return false;
+    bits_start(&bits, unit);
+    ue(&bits);
+    const bool p = ue(&bits) % 5 == 0;
+    ue(&bits); /* pic_parameter_set_id */
+    u(&bits, sps->frame_num_bits);
+    if (flag(&bits)) /* num_ref_idx_active_override */
+        ue(&bits);
+    *back = 1;
+    if (flag(&bits)) { /* ref_pic_list_modification, 7.3.3.1 */
+        if (ue(&bits) != 0)
+            return false;
+        *back = ue(&bits) + 1;
+    }
+    return p && !bits.overrun;
 }
 
 static unsigned read_sei_number(struct bits *bits)

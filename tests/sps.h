@@ -29,7 +29,9 @@ struct sps {
     unsigned constraints; /* the byte: 0x80 is constraint_set0, 0x40 constraint_set1, 0x10 constraint_set3 */
     unsigned level;       /* level_idc */
     unsigned poc_type;
+    unsigned frame_num_bits;
     unsigned ref_frames; /* max_num_ref_frames */
+    bool gaps;           /* gaps_in_frame_num_value_allowed */
     unsigned coded_width, coded_height;
     unsigned width, height;    /* after cropping */
     unsigned sar_num, sar_den; /* 0/0: unspecified */
@@ -60,6 +62,10 @@ struct slice {
     unsigned type; /* modulo 5: 0 is P, 2 is I */
 };
 bool slice_parse(const struct nal_unit *unit, struct slice *slice);
+
+/* How many pictures before its own a P slice's first reference lies, when each picture is one (8.2.4). False when it is
+ * no P slice, or names its reference otherwise. */
+bool slice_refers(const struct nal_unit *unit, const struct sps *sps, unsigned *back);
 
 /* Copies the text of a user data SEI message (D.1.7) out, without its 16 bytes of UUID. */
 bool sei_text(const struct nal_unit *unit, char *text, size_t size);

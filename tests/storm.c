@@ -86,7 +86,15 @@ static bool encode_frame(struct storm *storm, culvert_session session, bool firs
 static bool weather(struct storm *storm, uint32_t switches)
 {
     struct culvert_config config = {
-        .size = sizeof config, .fps_num = 60, .fps_den = 1, .bitrate_kbps = 1000, .speed = 10};
+        .size = sizeof config,
+        .fps_num = 60,
+        .fps_den = 1,
+        .bitrate_kbps = 1000,
+        .speed = 10,
+        .flags = CULVERT_CONFIG_COARSE_STILLS,
+        .floor = CULVERT_FLOOR_OVERSHOOT,
+        .refresh_ms = CULVERT_NEVER,
+    };
     culvert_session session;
     if (culvert_open(&config, &session, NULL, 0) < 0)
         return false;

@@ -17,6 +17,7 @@ struct culvert_config stream_config(uint32_t codec, uint32_t policy)
     config.slots = 0;
     config.fps_num = 60;
     config.fps_den = 1;
+    config.refresh_ms = CULVERT_NEVER;
     return config;
 }
 

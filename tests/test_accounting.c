@@ -18,9 +18,11 @@ struct load {
     struct codec codec;
     uint32_t policy;
     bool inserts; /* control calls ask for key frames */
+    bool repeats; /* yield packets */
     _Atomic bool stop;
     uint32_t submitted, refused;
-    uint32_t received, inserted, keys, failures;
+    uint32_t requests, losses;
+    uint32_t received, repeated, inserted, keys, recovered, scaled, failures;
     uint64_t bytes;
     uint32_t snapshots;
     uint8_t seen[FRAMES_MOST]; /* packets of each frame that are not inserted */
@@ -98,11 +100,18 @@ static const char *find_fault(const struct culvert_packet *packet, const struct 
 
 static void note_packet(struct load *load, const struct stream_unit *unit)
 {
-    const bool inserted = unit->packet.flags & CULVERT_PACKET_INSERTED;
+    const uint32_t flags = unit->packet.flags;
+    const bool inserted = flags & CULVERT_PACKET_INSERTED, key = flags & CULVERT_PACKET_KEY;
     load->received++;
-    load->inserted += inserted;
-    load->keys += (unit->packet.flags & CULVERT_PACKET_KEY) != 0;
     load->bytes += unit->bytes;
+    if (flags & CULVERT_PACKET_REPEATED) {
+        load->repeated++;
+        return;
+    }
+    load->inserted += inserted;
+    load->keys += key;
+    load->recovered += (flags & CULVERT_PACKET_RECOVERY) && !key;
+    load->scaled += (flags & CULVERT_PACKET_SCALED) != 0;
     load->seen[unit->packet.frame] = (uint8_t)(load->seen[unit->packet.frame] + !inserted);
 }
 
@@ -127,20 +136,28 @@ static void *receive_all(void *argument)
     }
 }
 
-/* Counters, in the order of the struct, only rise. */
-static bool rises(const struct culvert_stats *then, const struct culvert_stats *now)
+/* Counters from one to another, in the order of the struct. */
+static bool none_falls(const uint64_t *then, const uint64_t *now, const uint64_t *last)
 {
-    const uint64_t *before = &then->submitted, *after = &now->submitted;
-    for (const uint64_t *last = &now->restarts; after <= last; before++, after++)
-        if (*after < *before)
+    for (; now <= last; then++, now++)
+        if (*now < *then)
             return false;
-    return now->control >= then->control && now->total.max >= then->total.max;
+    return true;
 }
 
-static bool fits(const struct culvert_stats *s)
+static bool rises(const struct culvert_stats *then, const struct culvert_stats *now)
 {
-    return s->packets == s->encoded + s->inserted && s->packets >= s->keyframes && s->keyframes >= s->epochs &&
-           s->epochs >= s->reopened && s->packets >= s->queued_packets;
+    return none_falls(&then->submitted, &now->submitted, &now->restarts) &&
+           none_falls(&then->overshot, &now->overshot, &now->recovered) && now->control >= then->control &&
+           now->total.max >= then->total.max;
+}
+
+static bool fits(const struct culvert_stats *s, bool repeats)
+{
+    const uint64_t units = s->encoded + s->inserted;
+    return s->packets == units + (repeats ? s->repeated : 0) && units >= s->keyframes && s->keyframes >= s->epochs &&
+           s->epochs >= s->reopened && s->packets >= s->queued_packets && s->recovered <= s->losses &&
+           s->refined + s->refreshed <= 2 * units && s->scaled <= units && s->overshot <= units;
 }
 
 static void *look_on(void *argument)
@@ -150,7 +167,7 @@ static void *look_on(void *argument)
     while (!load->stop) {
         const struct culvert_stats now = stream_stats(load->session);
         ck_assert(rises(&before, &now));
-        ck_assert(fits(&now));
+        ck_assert(fits(&now, load->repeats));
         before = now;
         load->snapshots++;
     }
@@ -159,7 +176,7 @@ static void *look_on(void *argument)
 
 static void get_in_the_way(struct load *load, uint32_t *dice)
 {
-    switch (roll(dice, load->inserts ? 9 : 7)) {
+    switch (roll(dice, load->inserts ? 11 : 8)) {
     case 0:
         trial_hold();
         sleep_us(roll(dice, 8000));
@@ -184,7 +201,16 @@ static void get_in_the_way(struct load *load, uint32_t *dice)
         trial_lie(roll(dice, 4) == 0 ? TRIAL_LIES : TRIAL_HONEST);
         break;
     case 7:
+        ck_assert_int_ge(culvert_set_speed(load->session, (int32_t)roll(dice, 12) - 1, NULL), 0);
+        break;
+    case 8:
         ck_assert_int_eq(culvert_request_keyframe(load->session, NULL), 0);
+        load->requests++;
+        break;
+    case 9:
+        trial_fail(TRIAL_FORGET, roll(dice, 3), 1);
+        ck_assert_int_eq(culvert_report_loss(load->session, roll(dice, 100000) * 1000, NULL), 0);
+        load->losses++;
         break;
     default:
         ck_assert_int_eq(culvert_pause(load->session, NULL), 0);
@@ -196,25 +222,46 @@ static void get_in_the_way(struct load *load, uint32_t *dice)
 
 /* ---- The whole -------------------------------------------------------------------------------------------------- */
 
+enum trait {
+    REPEATS = 1, /* repeated frames yield packets, and still pictures are refreshed */
+    SLOW = 2,    /* encoders are opened beside the stream */
+    KEEPS = 4    /* a rate is kept: there is a floor, and a governor of key frames */
+};
+
 static const struct {
     uint32_t policy, slots, delay;
     bool inserts;
     enum codec_change bitrate;
+    unsigned traits;
 } loads[] = {
-    {CULVERT_POLICY_LATEST, 0, 0, true, CODEC_LIVE},    {CULVERT_POLICY_LATEST, 0, 0, false, CODEC_REOPENS},
-    {CULVERT_POLICY_BLOCK, 2, 0, true, CODEC_LIVE},     {CULVERT_POLICY_BLOCK, 4, 0, false, CODEC_LIVE},
-    {CULVERT_POLICY_REJECT, 8, 0, true, CODEC_REOPENS}, {CULVERT_POLICY_REJECT, 4, 0, false, CODEC_LIVE},
-    {CULVERT_POLICY_LATEST, 0, 2, true, CODEC_LIVE},    {CULVERT_POLICY_BLOCK, 4, 3, false, CODEC_REOPENS},
+    {CULVERT_POLICY_LATEST, 0, 0, true, CODEC_LIVE, 0},
+    {CULVERT_POLICY_LATEST, 0, 0, false, CODEC_REOPENS, 0},
+    {CULVERT_POLICY_BLOCK, 2, 0, true, CODEC_LIVE, 0},
+    {CULVERT_POLICY_BLOCK, 4, 0, false, CODEC_LIVE, 0},
+    {CULVERT_POLICY_REJECT, 8, 0, true, CODEC_REOPENS, 0},
+    {CULVERT_POLICY_REJECT, 4, 0, false, CODEC_LIVE, 0},
+    {CULVERT_POLICY_LATEST, 0, 2, true, CODEC_LIVE, 0},
+    {CULVERT_POLICY_BLOCK, 4, 3, false, CODEC_REOPENS, 0},
+    {CULVERT_POLICY_LATEST, 0, 0, true, CODEC_LIVE, REPEATS | SLOW},
+    {CULVERT_POLICY_BLOCK, 4, 0, true, CODEC_LIVE, SLOW | KEEPS},
+    {CULVERT_POLICY_REJECT, 4, 0, true, CODEC_LIVE, REPEATS | KEEPS},
 };
 
 static void open_load(struct load *load, int row)
 {
     load->policy = loads[row].policy;
     load->inserts = loads[row].inserts;
+    const unsigned traits = loads[row].traits;
+    load->repeats = traits & REPEATS;
     load->codec = trial_codec(loads[row].delay, loads[row].bitrate, CODEC_LIVE);
+    load->codec.opens_slowly = traits & SLOW;
+    load->codec.keeps_rate = traits & KEEPS;
     struct culvert_config config = stream_config(load->codec.id, load->policy);
     config.slots = loads[row].slots;
+    config.flags = load->repeats ? CULVERT_CONFIG_REPEATS : 0;
+    config.refresh_ms = load->repeats ? 50 : CULVERT_NEVER;
     load->session = stream_open_with(&load->codec, &config);
+    trial_sizes(traits & KEEPS ? 16000 : 100, traits & KEEPS ? 2000 : 100);
 }
 
 static void run_load(struct load *load)
@@ -251,6 +298,11 @@ static void check_sums(const struct load *load, const struct culvert_stats *stat
     ck_assert_uint_eq(stats->packets, load->received);
     ck_assert_uint_eq(stats->keyframes, load->keys);
     ck_assert_uint_eq(stats->bytes, load->bytes);
+    ck_assert_uint_eq(stats->key_requests, load->requests);
+    ck_assert_uint_eq(stats->losses, load->losses);
+    ck_assert_uint_eq(stats->recovered, load->recovered);
+    ck_assert_uint_eq(stats->scaled, load->scaled);
+    ck_assert_uint_eq(load->repeated, load->repeats ? stats->repeated : 0);
     ck_assert_uint_eq(stats->lost + stats->queued_packets, 0);
     ck_assert_uint_eq(stats->failed > 0, load->failures > 0);
 }
@@ -259,7 +311,8 @@ static void check_sums(const struct load *load, const struct culvert_stats *stat
 static void check_refusals(const struct load *load, const struct culvert_stats *stats)
 {
     const uint32_t failed = trial_failed(TRIAL_OPEN) + trial_failed(TRIAL_ENCODE);
-    ck_assert_uint_le(stats->dropped, trial_dropped());
+    if (!load->codec.keeps_rate)
+        ck_assert_uint_le(stats->dropped, trial_dropped());
     if (load->codec.delay == 0)
         ck_assert_uint_le(stats->failed, failed);
     if (load->inserts || load->codec.delay > 0)

@@ -12,61 +12,6 @@
 #include "stream.h"
 #include "trial_codec.h"
 
-static const struct {
-    uint32_t bitrate_kbps;
-    int error;
-} bitrates[] = {{0, CULVERT_E_RANGE},      {1, 0},
-                {500000, CULVERT_E_LEVEL}, {TRIAL_KBPS_MOST, CULVERT_REOPENS},
-                {500001, CULVERT_E_RANGE}, {MOST, CULVERT_E_RANGE}};
-
-START_TEST(a_bitrate_is_taken_up_to_its_limits_and_refused_by_name_beyond)
-{
-    uint32_t control = 77;
-    scene_go_on();
-    const struct culvert_stats before = stream_stats(scene.session);
-    const int error = bitrates[_i].error,
-              result = culvert_set_bitrate(scene.session, bitrates[_i].bitrate_kbps, &control);
-    ck_assert_int_eq(result, error);
-    const struct culvert_stats after = stream_stats(scene.session);
-    ck_assert_uint_eq(after.bitrate_kbps, error < 0 ? before.bitrate_kbps : bitrates[_i].bitrate_kbps);
-    ck_assert_uint_eq(control, error < 0 ? 77 : 1);
-    if (error < 0)
-        scene_named("bitrate_kbps");
-    scene_go_on();
-}
-END_TEST
-
-static const struct {
-    uint32_t num, den;
-    int error;
-} framerates[] = {
-    {0, 0, CULVERT_E_RANGE},
-    {60, 0, CULVERT_E_RANGE},
-    {0, 1, CULVERT_E_RANGE},
-    {1, 1, 0},
-    {1000, 1, 0},
-    {1001, 1, CULVERT_E_RANGE},
-    {59, 60, CULVERT_E_RANGE},
-    {39375000, 655171, 0},
-    {MOST, MOST, CULVERT_E_RANGE},
-    {1000000000, 1000000000, 0},
-    {1000000001, 1000000000, CULVERT_E_RANGE},
-};
-
-START_TEST(a_frame_rate_is_taken_up_to_its_limits_and_refused_by_name_beyond)
-{
-    uint32_t control = 77;
-    scene_go_on();
-    ck_assert_int_eq(culvert_set_framerate(scene.session, framerates[_i].num, framerates[_i].den, &control),
-                     framerates[_i].error);
-    ck_assert_uint_eq(control, framerates[_i].error < 0 ? 77 : 1);
-    ck_assert_uint_eq(stream_stats(scene.session).fps_num, framerates[_i].error < 0 ? 60 : framerates[_i].num);
-    if (framerates[_i].error < 0)
-        scene_named("frame rate");
-    scene_go_on();
-}
-END_TEST
-
 START_TEST(encode_waits_one_millisecond_to_a_minute)
 {
     static const uint32_t refused[] = {0, 60001, MOST};
@@ -377,9 +322,6 @@ Suite *test_suite(void)
     TCase *tcase = tcase_create("calls");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, scene_open, scene_close);
-    tcase_add_loop_test(tcase, a_bitrate_is_taken_up_to_its_limits_and_refused_by_name_beyond, 0, LENGTH(bitrates));
-    tcase_add_loop_test(tcase, a_frame_rate_is_taken_up_to_its_limits_and_refused_by_name_beyond, 0,
-                        LENGTH(framerates));
     tcase_add_test(tcase, encode_waits_one_millisecond_to_a_minute);
     tcase_add_test(tcase, a_packet_stays_until_there_is_a_place_for_it);
     tcase_add_test(tcase, a_call_that_has_nowhere_to_write_is_refused_by_name);

@@ -213,12 +213,16 @@ static void border_control(culvert_session session)
     number = out(sizeof *number);
     ck_assert_int_ge(shut(culvert_set_framerate(session, 50, 1, number)), 0);
     number = out(sizeof *number);
+    ck_assert_int_ge(shut(culvert_set_speed(session, 9, number)), 0);
+    number = out(sizeof *number);
     ck_assert_int_eq(shut(culvert_request_keyframe(session, number)), 0);
+    number = out(sizeof *number);
+    ck_assert_int_eq(shut(culvert_report_loss(session, 0, number)), 0);
     number = out(sizeof *number);
     ck_assert_int_eq(shut(culvert_pause(session, number)), 0);
     number = out(sizeof *number);
     ck_assert_int_eq(shut(culvert_resume(session, number)), 0);
-    ck_assert_uint_eq(*(uint32_t *)ours(number), first + 4);
+    ck_assert_uint_eq(*(uint32_t *)ours(number), first + 6);
 }
 
 static void border_insight(culvert_session session)

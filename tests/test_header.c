@@ -54,6 +54,16 @@ static const struct field config[] = {
     ARRAY(OF, char, name, 32),
     ARRAY(OF, char, endpoint, 112),
     ARRAY(OF, char, options, 512),
+    U32(resize),
+    U32(filter),
+    U32(warm),
+    U32(canvas_width),
+    U32(canvas_height),
+    U32(floor),
+    U32(references),
+    U32(layers),
+    U32(refresh_ms),
+    U32(reserved),
 };
 #undef OF
 
@@ -79,10 +89,19 @@ static const struct field frame[] = {
 
 #define OF culvert_packet
 static const struct field packet[] = {
-    U32(size),       U32(flags),   I64(pts),        I64(duration),    U64(frame),        U32(epoch),
-    U32(control),    U32(width),   U32(height),     U32(coded_width), U32(coded_height), U32(aspect_num),
-    U32(aspect_den), U32(matrix),  U32(range),      U32(primaries),   U32(transfer),     U32(layer),
-    U32(qp),         U32(wait_us), U32(convert_us), U32(encode_us),   U32(reserved),
+    U32(size),         U32(flags),
+    I64(pts),          I64(duration),
+    U64(frame),        U32(epoch),
+    U32(control),      U32(width),
+    U32(height),       U32(coded_width),
+    U32(coded_height), U32(aspect_num),
+    U32(aspect_den),   U32(matrix),
+    U32(range),        U32(primaries),
+    U32(transfer),     U32(layer),
+    U32(qp),           U32(wait_us),
+    U32(convert_us),   U32(encode_us),
+    U32(tl0),          U32(references),
+    U32(reserved),     ARRAY(OF, int64_t, reference, 3),
 };
 #undef OF
 
@@ -93,11 +112,12 @@ static const struct field latency[] = {U32(p50), U32(p95), U32(p99), U32(max)};
 #define OF culvert_stats
 #define LATENCY(field) FIELD(OF, struct culvert_latency, field)
 static const struct field stats[] = {
-    U32(size),           U32(slots),        U64(submitted), U64(settled),  U64(encoded),  U64(skipped),
-    U64(repeated),       U64(dropped),      U64(lost),      U64(failed),   U64(inserted), U64(packets),
-    U64(bytes),          U64(keyframes),    U64(epochs),    U64(reopened), U64(restarts), U32(control),
-    U32(queued_packets), U32(bitrate_kbps), U32(fps_num),   U32(fps_den),  U32(paused),   LATENCY(wait),
-    LATENCY(convert),    LATENCY(encode),   LATENCY(total),
+    U32(size),           U32(slots),        U64(submitted), U64(settled),   U64(encoded),   U64(skipped),
+    U64(repeated),       U64(dropped),      U64(lost),      U64(failed),    U64(inserted),  U64(packets),
+    U64(bytes),          U64(keyframes),    U64(epochs),    U64(reopened),  U64(restarts),  U32(control),
+    U32(queued_packets), U32(bitrate_kbps), U32(fps_num),   U32(fps_den),   U32(paused),    LATENCY(wait),
+    LATENCY(convert),    LATENCY(encode),   LATENCY(total), U64(overshot),  U64(scaled),    U64(refined),
+    U64(refreshed),      U64(key_requests), U64(losses),    U64(recovered), U32(sent_kbps), U32(open_encoders),
 };
 #undef OF
 
@@ -107,11 +127,11 @@ static const struct {
     int count;
     size_t bytes, promised;
 } structs[] = {
-    {"config", config, LENGTH(config), sizeof(struct culvert_config), 728},
+    {"config", config, LENGTH(config), sizeof(struct culvert_config), 768},
     {"frame", frame, LENGTH(frame), sizeof(struct culvert_frame), 80},
-    {"packet", packet, LENGTH(packet), sizeof(struct culvert_packet), 104},
+    {"packet", packet, LENGTH(packet), sizeof(struct culvert_packet), 136},
     {"latency", latency, LENGTH(latency), sizeof(struct culvert_latency), 16},
-    {"stats", stats, LENGTH(stats), sizeof(struct culvert_stats), 216},
+    {"stats", stats, LENGTH(stats), sizeof(struct culvert_stats), 280},
 };
 
 START_TEST(fields_lie_behind_one_another_without_a_gap)
@@ -261,6 +281,9 @@ START_TEST(the_defaults_are_those_that_the_header_says)
         .max_height = 1088,
         .scale = 1,
         .name = "session",
+        .warm = 3,
+        .layers = 1,
+        .refresh_ms = 1000,
     };
     ck_assert_mem_eq(&filled, &expected, sizeof filled);
 }

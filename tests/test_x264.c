@@ -31,7 +31,7 @@ static const struct {
 START_TEST(every_size_announces_its_profile_level_size_and_references)
 {
     for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
-        struct rig rig = rig_of(sizes[_i].width, sizes[_i].height);
+        struct rig rig = rig_of(&codec_x264, sizes[_i].width, sizes[_i].height);
         rig.config.profile = profiles[i].profile;
         rig.config.level = 42;
         struct sps sps;
@@ -62,7 +62,7 @@ START_TEST(at_every_speed_the_profile_is_not_above_the_one_set_and_one_frame_is_
 {
     for (int32_t speed = -1; speed <= 10; speed++) {
         for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
-            struct rig rig = rig_of(64, 64);
+            struct rig rig = rig_of(&codec_x264, 64, 64);
             rig.config.profile = profiles[i].profile;
             rig.config.speed = speed;
             struct sps sps;
@@ -89,7 +89,7 @@ static const struct {
 
 START_TEST(aspect_and_colour_are_in_the_vui)
 {
-    struct rig rig = rig_of(2, 2);
+    struct rig rig = rig_of(&codec_x264, 2, 2);
     rig.geometry = pictures[_i].geometry;
     struct sps sps;
     rig_open(&rig);
@@ -112,7 +112,7 @@ static const struct {
 
 START_TEST(the_frame_rate_is_in_the_vui)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig.rate.fps_num = rates[_i].num;
     rig.rate.fps_den = rates[_i].den;
     struct sps sps;
@@ -150,7 +150,7 @@ START_TEST(a_picture_has_the_slices_asked_for_whatever_the_threads)
 {
     for (uint32_t slices = 1; slices <= 8; slices++) {
         for (uint32_t threads = 0; threads <= 8; threads += threads < 2 ? 1 : 2) {
-            struct rig rig = rig_of(shapes[_i].width, shapes[_i].height);
+            struct rig rig = rig_of(&codec_x264, shapes[_i].width, shapes[_i].height);
             rig.config.slices = slices;
             rig.config.threads = threads;
             rig_open(&rig);
@@ -169,7 +169,7 @@ static const struct {
 
 START_TEST(without_a_wish_each_thread_makes_a_slice_up_to_four)
 {
-    struct rig rig = rig_of(automatic[_i].width, automatic[_i].height);
+    struct rig rig = rig_of(&codec_x264, automatic[_i].width, automatic[_i].height);
     rig.config.threads = automatic[_i].threads;
     char threads[32];
     rig_open(&rig);
@@ -183,7 +183,7 @@ END_TEST
 START_TEST(eight_slices_leave_the_version_out_to_keep_to_ten_units)
 {
     for (uint32_t slices = 7; slices <= 8; slices++) {
-        struct rig rig = rig_of(1280, 720);
+        struct rig rig = rig_of(&codec_x264, 1280, 720);
         rig.config.slices = slices;
         rig_open(&rig);
         rig_encode(&rig, false);
@@ -198,7 +198,7 @@ END_TEST
 
 START_TEST(only_the_first_picture_and_those_asked_for_are_key_frames)
 {
-    struct rig rig = rig_of(320, 240);
+    struct rig rig = rig_of(&codec_x264, 320, 240);
     rig_open(&rig);
     for (uint32_t i = 0; i < 300; i++) {
         const bool asked = i == 7 || i == 8 || i == 250, key = i == 0 || asked;
@@ -220,7 +220,7 @@ END_TEST
 
 START_TEST(the_quantiser_tells_how_coarse_a_picture_is)
 {
-    struct rig rig = rig_of(320, 240);
+    struct rig rig = rig_of(&codec_x264, 320, 240);
     strcpy(rig.config.options, "qpmin=23:qpmax=24");
     rig_open(&rig);
     for (int i = 0; i < 5; i++) {
@@ -234,12 +234,12 @@ END_TEST
 
 START_TEST(two_encoders_of_one_stream_take_turns)
 {
-    struct rig large = rig_of(640, 480), small = rig_of(64, 64);
-    large.config.slices = 8;
+    struct rig large = rig_of(&codec_x264, 640, 480), small = rig_of(&codec_x264, 64, 64);
+    large.config.slices = small.config.slices = 8;
     rig_open(&large);
     small.stream = large.stream;
     rig_open(&small);
-    const struct codec_rate other = {1500, 70, 60, 1};
+    const struct codec_rate other = {1500, 70, 60, 1, 8};
     for (int i = 0; i < 20; i++) {
         struct rig *const rig = i % 2 == 0 ? &large : &small;
         if (i == 10)
@@ -282,11 +282,11 @@ static void draw_noise(struct rig *rig)
 
 START_TEST(the_worst_noise_at_the_finest_quantiser_stays_within_the_bound)
 {
-    struct rig rig = rig_of(noises[_i].width, noises[_i].height);
+    struct rig rig = rig_of(&codec_x264, noises[_i].width, noises[_i].height);
     rig.config.profile = noises[_i].profile;
     rig.config.speed = noises[_i].speed;
     rig.config.slices = 8;
-    rig.rate = (struct codec_rate){500000, 4000, 1, 1};
+    rig.rate = (struct codec_rate){500000, 4000, 1, 1, 8};
     rig_open(&rig);
     for (int i = 0; i < 8; i++) {
         draw_noise(&rig);
@@ -300,7 +300,7 @@ END_TEST
 
 START_TEST(an_access_unit_that_does_not_fit_is_not_written)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig_open(&rig);
     memset(rig.buffer, 0xa5, rig.capacity);
     ck_assert_int_eq(rig_encode_into(&rig, false, 64), CULVERT_E_CODEC);
@@ -314,7 +314,7 @@ END_TEST
 
 START_TEST(nothing_is_held_back_for_a_flush)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig_open(&rig);
     rig_encode(&rig, false);
     struct codec_unit unit = {.bytes = 1};
@@ -331,7 +331,7 @@ START_TEST(x264_speaks_into_the_log_under_the_sessions_name)
     log_set_severity(CULVERT_LOG_DEBUG);
     while (log_read(line, sizeof line) == 0)
         ;
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig_open(&rig);
     rig_encode(&rig, false);
     rig_close(&rig);
@@ -350,7 +350,7 @@ static void *open_and_close(void *argument)
     struct rig *const rig = argument;
     for (int i = 0; i < 5; i++) {
         struct codec_encoder *encoder = NULL;
-        if (codec_x264.open(rig->stream, &rig->geometry, &rig->rate, &encoder, rig->why) == 0)
+        if (codec_x264.open(rig->stream, &rig->geometry, &rig->rate, 1, &encoder, rig->why) == 0)
             codec_x264.close(encoder);
         rig->pictures += encoder != NULL;
     }
@@ -362,7 +362,7 @@ START_TEST(streams_open_and_close_encoders_on_many_threads)
     struct rig rigs[3];
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) {
-        rigs[i] = rig_of(64, 64);
+        rigs[i] = rig_of(&codec_x264, 64, 64);
         ck_assert_int_eq(rig_create(&rigs[i]), 0);
         ck_assert_int_eq(pthread_create(&threads[i], NULL, open_and_close, &rigs[i]), 0);
     }
@@ -385,7 +385,7 @@ static void *open_and_close_until_forked(void *argument)
 
 START_TEST(a_child_can_open_encoders_whatever_its_parent_was_doing)
 {
-    struct rig here = rig_of(64, 64), there = rig_of(64, 64);
+    struct rig here = rig_of(&codec_x264, 64, 64), there = rig_of(&codec_x264, 64, 64);
     pthread_t thread;
     atomic_store(&forked, false);
     ck_assert_int_eq(rig_create(&here), 0);

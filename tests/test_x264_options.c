@@ -38,7 +38,7 @@ static const struct {
 
 START_TEST(the_description_is_what_x264_writes_into_its_sei)
 {
-    struct rig rig = rig_of(320, 240);
+    struct rig rig = rig_of(&codec_x264, 320, 240);
     rig.config.speed = settings[_i].speed;
     rig.config.profile = settings[_i].profile;
     rig.config.threads = settings[_i].threads;
@@ -57,7 +57,7 @@ END_TEST
 
 START_TEST(a_description_is_cut_to_its_room)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     char text[12] = "***********";
     rig_open(&rig);
     rig_encode(&rig, false);
@@ -77,7 +77,7 @@ static const char *const presets[] = {
 
 START_TEST(a_speed_is_a_preset)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig.config.speed = _i == 0 ? CULVERT_SPEED_SLOWEST : _i;
     rig_open(&rig);
     rig_encode(&rig, false);
@@ -122,7 +122,7 @@ static const struct {
 
 START_TEST(an_option_does_what_it_says)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig.config.speed = kept[_i].speed;
     rig.config.profile = kept[_i].profile;
     strcpy(rig.config.options, kept[_i].options);
@@ -139,7 +139,7 @@ START_TEST(a_fraction_is_read_alike_where_its_point_is_a_comma)
     size_t i = 0;
     while (i < sizeof commas / sizeof commas[0] && setlocale(LC_NUMERIC, commas[i]) == NULL)
         i++; /* without any of them this is the C locale's */
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig.config.speed = 4;
     strcpy(rig.config.options, "psy-rd=0.5,0.25:aq-strength=0.75");
     char text[1024];
@@ -175,7 +175,7 @@ static const char *const foreign[] = {
 
 START_TEST(an_option_that_touches_files_or_belongs_to_culvert_is_refused)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     snprintf(rig.config.options, sizeof rig.config.options, "me=hex:%s", foreign[_i]);
     ck_assert_int_eq(rig_create(&rig), CULVERT_E_OPTION);
     ck_assert_ptr_null(rig.stream);
@@ -221,7 +221,7 @@ static const struct {
 
 START_TEST(an_option_that_x264_refuses_or_would_change_is_refused)
 {
-    struct rig rig = rig_of(64, 64);
+    struct rig rig = rig_of(&codec_x264, 64, 64);
     rig.config.profile = refused[_i].profile;
     strcpy(rig.config.options, refused[_i].options);
     ck_assert_msg(rig_create(&rig) == CULVERT_E_OPTION, "%s", refused[_i].options);

@@ -2,187 +2,27 @@
 
 #include <check.h>
 #include <libavutil/adler32.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "frame/convert.h"
 #include "stream.h"
-
-#define RECORDS 1000
-#define UNIT_BOUND 16384 /* as large as a small picture's, so that the outbox holds many */
+#include "trial_switches.h"
 
 struct codec_stream {
-    uint32_t opened;
+    _Atomic uint32_t opened;
+    uint32_t slices;
 };
 
 struct codec_encoder {
-    uint32_t number, counter;
+    uint32_t number, counter, slices;
     struct codec_geometry geometry;
     struct codec_rate rate, opened;
     struct codec_unit held[TRIAL_DELAY_MOST + 1]; /* the oldest first */
     struct trial_unit units[TRIAL_DELAY_MOST + 1];
     uint32_t holds;
 };
-
-/* Calls that are to fail, or pictures that are to be dropped. */
-struct countdown {
-    uint32_t after, count, done;
-};
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all of trial */
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct {
-    uint32_t delay;
-    struct countdown fail[TRIAL_CALLS], drop;
-    enum trial_honesty honesty;
-    bool holding, held;
-    uint32_t order, counts[TRIAL_CALLS];
-    struct trial_record records[TRIAL_CALLS][RECORDS];
-} trial;
-
-/* ---- Switches and record ---------------------------------------------------------------------------------------- */
-
-static bool strikes(struct countdown *countdown)
-{
-    if (countdown->count == 0)
-        return false;
-    if (countdown->after > 0) {
-        countdown->after--;
-        return false;
-    }
-    countdown->count--;
-    countdown->done++;
-    return true;
-}
-
-/* Records the call; whether it is to fail. */
-static bool record(enum trial_call call, const struct codec_encoder *encoder, const struct codec_rate *rate, bool key,
-                   uint32_t checksum)
-{
-    pthread_mutex_lock(&lock);
-    const uint32_t index = trial.counts[call]++;
-    if (index < RECORDS)
-        trial.records[call][index] = (struct trial_record){trial.order, encoder->number, encoder->geometry, *rate,
-                                                           key,         checksum};
-    trial.order++;
-    const bool fails = strikes(&trial.fail[call]);
-    pthread_mutex_unlock(&lock);
-    return fails;
-}
-
-static void pass_gate(void)
-{
-    pthread_mutex_lock(&lock);
-    while (trial.holding) {
-        trial.held = true;
-        pthread_cond_broadcast(&changed);
-        pthread_cond_wait(&changed, &lock);
-    }
-    trial.held = false;
-    pthread_mutex_unlock(&lock);
-}
-
-static bool is_dropped(void)
-{
-    pthread_mutex_lock(&lock);
-    const bool drops = strikes(&trial.drop);
-    pthread_mutex_unlock(&lock);
-    return drops;
-}
-
-static enum trial_honesty honesty(void)
-{
-    pthread_mutex_lock(&lock);
-    const enum trial_honesty present = trial.honesty;
-    pthread_mutex_unlock(&lock);
-    return present;
-}
-
-static void hold(bool holding)
-{
-    pthread_mutex_lock(&lock);
-    trial.holding = holding;
-    pthread_cond_broadcast(&changed);
-    pthread_mutex_unlock(&lock);
-}
-
-void trial_hold(void)
-{
-    hold(true);
-}
-
-void trial_let_go(void)
-{
-    hold(false);
-}
-
-void trial_await_held(void)
-{
-    pthread_mutex_lock(&lock);
-    while (!trial.held)
-        pthread_cond_wait(&changed, &lock);
-    pthread_mutex_unlock(&lock);
-}
-
-static void arrange(struct countdown *countdown, uint32_t after, uint32_t count)
-{
-    pthread_mutex_lock(&lock);
-    countdown->after = after;
-    countdown->count = count;
-    pthread_mutex_unlock(&lock);
-}
-
-void trial_fail(enum trial_call call, uint32_t after, uint32_t count)
-{
-    arrange(&trial.fail[call], after, count);
-}
-
-void trial_drop(uint32_t after, uint32_t count)
-{
-    arrange(&trial.drop, after, count);
-}
-
-void trial_lie(enum trial_honesty present)
-{
-    pthread_mutex_lock(&lock);
-    trial.honesty = present;
-    pthread_mutex_unlock(&lock);
-}
-
-static uint32_t read_word(const uint32_t *word)
-{
-    pthread_mutex_lock(&lock);
-    const uint32_t value = *word;
-    pthread_mutex_unlock(&lock);
-    return value;
-}
-
-uint32_t trial_dropped(void)
-{
-    return read_word(&trial.drop.done);
-}
-
-uint32_t trial_failed(enum trial_call call)
-{
-    return read_word(&trial.fail[call].done);
-}
-
-uint32_t trial_count(enum trial_call call)
-{
-    return read_word(&trial.counts[call]);
-}
-
-struct trial_record trial_recorded(enum trial_call call, uint32_t index)
-{
-    pthread_mutex_lock(&lock);
-    const bool kept = index < trial.counts[call] && index < RECORDS;
-    const struct trial_record found = trial.records[call][kept ? index : 0];
-    pthread_mutex_unlock(&lock);
-    ck_assert_msg(kept, "call %u of kind %u was not recorded", index, (unsigned)call);
-    return found;
-}
 
 /* ---- The codec -------------------------------------------------------------------------------------------------- */
 
@@ -193,9 +33,12 @@ static void trial_version(char *text, size_t size)
 
 static int trial_create(const struct culvert_config *config, struct codec_stream **stream, char *why)
 {
-    (void)config, (void)why;
+    (void)why;
     *stream = calloc(1, sizeof **stream);
-    return *stream == NULL ? CULVERT_E_MEMORY : 0;
+    if (*stream == NULL)
+        return CULVERT_E_MEMORY;
+    (*stream)->slices = config->slices;
+    return 0;
 }
 
 static void trial_destroy(struct codec_stream *stream)
@@ -218,28 +61,38 @@ static bool trial_outgrows(const struct culvert_config *config, const struct cod
                            const struct codec_rate *opened, const struct codec_rate *wanted)
 {
     (void)config, (void)geometry;
-    return wanted->bitrate_kbps > TRIAL_HEADROOM * opened->bitrate_kbps;
+    return wanted->bitrate_kbps > TRIAL_HEADROOM * opened->bitrate_kbps || (wanted->speed == 0) != (opened->speed == 0);
 }
 
 static size_t trial_bound(const struct codec_geometry *geometry)
 {
     (void)geometry;
-    return UNIT_BOUND;
+    return TRIAL_UNIT_MOST; /* as large as a small picture's, so that the outbox holds many */
+}
+
+static struct trial_record call_of(const struct codec_encoder *encoder)
+{
+    return (struct trial_record){.encoder = encoder->number, .geometry = encoder->geometry, .rate = encoder->rate};
 }
 
 static int trial_open(struct codec_stream *stream, const struct codec_geometry *geometry, const struct codec_rate *rate,
-                      struct codec_encoder **encoder, char *why)
+                      double fill, struct codec_encoder **encoder, char *why)
 {
     struct codec_encoder *opened = calloc(1, sizeof *opened);
     if (opened == NULL)
         return CULVERT_E_MEMORY;
-    *opened = (struct codec_encoder){.number = ++stream->opened, .geometry = *geometry, .rate = *rate, .opened = *rate};
-    if (record(TRIAL_OPEN, opened, rate, false, 0)) {
+    *opened = (struct codec_encoder){
+        .number = ++stream->opened, .slices = stream->slices, .geometry = *geometry, .rate = *rate, .opened = *rate};
+    struct trial_record record = call_of(opened);
+    record.fill = fill;
+    const bool fails = trial_note(TRIAL_OPEN, record);
+    trial_pass(TRIAL_GATE_OPEN);
+    if (fails) {
         snprintf(why, CODEC_WHY, "the trial codec was told not to open");
         free(opened);
         return CULVERT_E_CODEC;
     }
-    if (honesty() == TRIAL_ALWAYS_LIES)
+    if (trial_honesty() == TRIAL_ALWAYS_LIES)
         opened->rate.bitrate_kbps++;
     *encoder = opened;
     return 0;
@@ -247,18 +100,27 @@ static int trial_open(struct codec_stream *stream, const struct codec_geometry *
 
 static void trial_close(struct codec_encoder *encoder)
 {
-    record(TRIAL_CLOSE, encoder, &encoder->rate, false, 0);
+    trial_note(TRIAL_CLOSE, call_of(encoder));
     free(encoder);
 }
 
 static enum codec_change trial_reconfigure(struct codec_encoder *encoder, const struct codec_rate *rate)
 {
-    record(TRIAL_RECONFIGURE, encoder, rate, false, 0);
+    struct trial_record record = call_of(encoder);
+    record.rate = *rate;
+    trial_note(TRIAL_RECONFIGURE, record);
     if (trial_outgrows(NULL, NULL, &encoder->opened, rate))
         return CODEC_REOPENS;
-    if (honesty() == TRIAL_HONEST)
+    if (trial_honesty() == TRIAL_HONEST)
         encoder->rate = *rate;
     return CODEC_LIVE;
+}
+
+static bool trial_forget(struct codec_encoder *encoder, int64_t pts)
+{
+    struct trial_record record = call_of(encoder);
+    record.pts = pts;
+    return !trial_note(TRIAL_FORGET, record);
 }
 
 static bool trial_obeys(struct codec_encoder *encoder, const struct codec_rate *rate)
@@ -283,22 +145,25 @@ static uint32_t checksum_of(const uint8_t *const plane[3], const uint32_t stride
 static void push(struct codec_encoder *encoder, const struct codec_picture *picture, uint32_t checksum)
 {
     const bool key = picture->key || encoder->counter == 0;
-    const uint32_t place = encoder->holds++;
-    if (is_dropped()) {
+    const uint32_t place = encoder->holds++, bytes = trial_bytes(key);
+    if (trial_drops()) {
         encoder->held[place] = (struct codec_unit){0};
         return;
     }
-    encoder->held[place] = (struct codec_unit){.bytes = sizeof(struct trial_unit), .key = key, .tag = picture->tag};
+    encoder->held[place] = (struct codec_unit){
+        .bytes = bytes, .key = key, .qp = trial_present_qp(), .tag = picture->tag};
     encoder->units[place] = (struct trial_unit){.encoder = encoder->number,
                                                 .counter = encoder->counter++,
                                                 .width = encoder->geometry.width,
                                                 .height = encoder->geometry.height,
                                                 .key = key,
-                                                .checksum = checksum};
+                                                .checksum = checksum,
+                                                .bytes = bytes};
 }
 
 static void pop(struct codec_encoder *encoder, uint8_t *buffer, struct codec_unit *unit)
 {
+    memset(buffer, 0, encoder->held[0].bytes);
     memcpy(buffer, &encoder->units[0], sizeof encoder->units[0]);
     *unit = encoder->held[0];
     encoder->holds--;
@@ -309,26 +174,49 @@ static void pop(struct codec_encoder *encoder, uint8_t *buffer, struct codec_uni
 /* Whether it is to fail. */
 static bool take_picture(struct codec_encoder *encoder, const struct codec_picture *picture)
 {
-    const uint32_t checksum = checksum_of(picture->plane, picture->stride, encoder->geometry.width,
-                                          encoder->geometry.height);
-    const bool fails = record(TRIAL_ENCODE, encoder, &encoder->rate, picture->key, checksum);
-    pass_gate();
+    struct trial_record record = call_of(encoder);
+    record.key = picture->key;
+    record.pts = picture->pts;
+    record.checksum = checksum_of(picture->plane, picture->stride, encoder->geometry.width, encoder->geometry.height);
+    const bool fails = trial_note(TRIAL_ENCODE, record);
+    trial_pass(TRIAL_GATE_ENCODE);
     if (!fails)
-        push(encoder, picture, checksum);
+        push(encoder, picture, record.checksum);
     return fails;
+}
+
+/* Hands the oldest access unit out, each slice as large as all of it would have been. Whether one is to fail. */
+static bool hand_out(struct codec_encoder *encoder, const struct codec_picture *picture, struct codec_unit *unit)
+{
+    uint8_t whole[TRIAL_UNIT_MOST];
+    struct trial_unit slice = encoder->units[0];
+    pop(encoder, whole, unit);
+    const size_t bytes = unit->bytes;
+    for (; bytes > 0 && unit->slices < encoder->slices; unit->slices++) {
+        if (unit->slices > 0)
+            trial_pass(TRIAL_GATE_SLICE);
+        if (trial_note(TRIAL_SLICE, call_of(encoder)))
+            return true;
+        slice.slice = unit->slices;
+        memcpy(whole, &slice, sizeof slice);
+        picture->slice(picture->context, whole, bytes, unit->key, unit->slices + 1 == encoder->slices);
+    }
+    unit->bytes = bytes * unit->slices;
+    return false;
 }
 
 static int trial_encode(struct codec_encoder *encoder, const struct codec_picture *picture, uint8_t *buffer,
                         size_t capacity, struct codec_unit *unit, char *why)
 {
     *unit = (struct codec_unit){0};
-    const bool fails = picture == NULL ? record(TRIAL_FLUSH, encoder, &encoder->rate, false, 0)
-                                       : take_picture(encoder, picture);
-    if (fails || capacity < UNIT_BOUND) {
+    bool fails = picture == NULL ? trial_note(TRIAL_FLUSH, call_of(encoder)) : take_picture(encoder, picture);
+    if (!fails && picture != NULL && picture->slice != NULL)
+        fails = hand_out(encoder, picture, unit);
+    if (fails || capacity < TRIAL_UNIT_MOST) {
         snprintf(why, CODEC_WHY, "the trial codec was told to fail");
         return CULVERT_E_CODEC;
     }
-    if (encoder->holds > (picture == NULL ? 0 : trial.delay))
+    if (encoder->holds > (picture == NULL ? 0 : trial_delay()))
         pop(encoder, buffer, unit);
     /* A flush that yields nothing is the last one. */
     while (picture == NULL && unit->bytes == 0 && encoder->holds > 0)
@@ -344,15 +232,15 @@ static void trial_describe(struct codec_encoder *encoder, char *text, size_t siz
 
 struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate)
 {
-    pthread_mutex_lock(&lock);
-    memset(&trial, 0, sizeof trial);
-    trial.delay = delay;
-    pthread_mutex_unlock(&lock);
+    trial_reset(delay);
     return (struct codec){
         .id = 900,
         .name = "trial",
         .delay = delay,
-        .change = {[CODEC_BITRATE] = bitrate, [CODEC_FRAMERATE] = framerate},
+        .has_slices = true,
+        .has_layers = true,
+        .fine_qp = 255,
+        .change = {[CODEC_BITRATE] = bitrate, [CODEC_FRAMERATE] = framerate, [CODEC_SPEED] = CODEC_LIVE},
         .version = trial_version,
         .create = trial_create,
         .destroy = trial_destroy,
@@ -363,6 +251,7 @@ struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_c
         .close = trial_close,
         .reconfigure = trial_reconfigure,
         .obeys = trial_obeys,
+        .forget = trial_forget,
         .encode = trial_encode,
         .describe = trial_describe,
     };
@@ -373,8 +262,9 @@ struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_c
 struct trial_unit trial_parse(const uint8_t *data, size_t bytes)
 {
     struct trial_unit unit;
-    ck_assert_uint_eq(bytes, sizeof unit);
+    ck_assert_uint_ge(bytes, sizeof unit);
     memcpy(&unit, data, sizeof unit);
+    ck_assert_uint_eq(bytes, unit.bytes);
     return unit;
 }
 

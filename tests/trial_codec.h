@@ -16,14 +16,26 @@
 #define TRIAL_HEADROOM 4
 
 /* All switches off, nothing recorded, and the codec; it must outlive its session. A setting that is CODEC_REOPENS or
- * CODEC_REFUSED is taken all the same when reconfigure is called for it, so that the record shows the mistake. */
+ * CODEC_REFUSED is taken all the same when reconfigure is called for it, so that the record shows the mistake. Callers
+ * may set fields of it: it keeps no rate, opens at once, and is content with any quantiser. It forgets what it is told
+ * to, reopens to and from speed 0, and yields as many slices as the config says. */
 struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate);
 
 /* ---- Switches --------------------------------------------------------------------------------------------------- */
 
-enum trial_call { TRIAL_OPEN, TRIAL_CLOSE, TRIAL_RECONFIGURE, TRIAL_ENCODE, TRIAL_FLUSH, TRIAL_CALLS };
+enum trial_call {
+    TRIAL_OPEN,
+    TRIAL_CLOSE,
+    TRIAL_RECONFIGURE,
+    TRIAL_ENCODE,
+    TRIAL_FLUSH,
+    TRIAL_FORGET,
+    TRIAL_SLICE, /* a slice that encode is about to hand out */
+    TRIAL_CALLS
+};
 
-/* Of the calls from now on, `after` pass, the next `count` fail (TRIAL_OPEN, TRIAL_ENCODE, TRIAL_FLUSH). */
+/* Of the calls from now on, `after` pass, the next `count` fail (all but TRIAL_CLOSE and TRIAL_RECONFIGURE; encode
+ * fails when its slice does). TRIAL_FORGET fails by saying that nothing is left to refer to. */
 void trial_fail(enum trial_call call, uint32_t after, uint32_t count);
 /* Of the pictures from now on, `after` pass, the next `count` yield no access unit. */
 void trial_drop(uint32_t after, uint32_t count);
@@ -38,11 +50,23 @@ enum trial_honesty {
 };
 void trial_lie(enum trial_honesty honesty);
 
+/* Bytes of key frames and of other access units, at least those of a struct trial_unit and at most TRIAL_UNIT_MOST. */
+#define TRIAL_UNIT_MOST 16384
+void trial_sizes(uint32_t key, uint32_t other);
+/* The quantiser of pictures from now on. */
+void trial_qp(uint32_t qp);
+
 /* Encode waits before each picture until trial_let_go. A session whose codec is held does not close. */
 void trial_hold(void);
+/* Open waits, after it was recorded; encode waits before each slice but the first. */
+void trial_hold_open(void);
+void trial_hold_slices(void);
+/* All three. */
 void trial_let_go(void);
-/* Waits until encode waits. */
+/* Waits until one of them waits. */
 void trial_await_held(void);
+/* Lets one slice pass, and waits until encode waits before the next. */
+void trial_step(void);
 
 /* ---- Record ----------------------------------------------------------------------------------------------------- */
 
@@ -53,6 +77,8 @@ struct trial_record {
     struct codec_rate rate; /* asked for, or run with */
     bool key;               /* of TRIAL_ENCODE, asked for */
     uint32_t checksum;      /* of TRIAL_ENCODE */
+    int64_t pts;            /* of TRIAL_ENCODE and TRIAL_FORGET */
+    double fill;            /* of TRIAL_OPEN */
 };
 
 /* Calls so far; failed ones count. */
@@ -60,11 +86,13 @@ uint32_t trial_count(enum trial_call call);
 /* The call of that kind and index, from 0; only the first thousand of each kind are kept. */
 struct trial_record trial_recorded(enum trial_call call, uint32_t index);
 
-/* An access unit: what it says about its picture. */
+/* An access unit, or a slice of it: what it says about its picture. */
 struct trial_unit {
     uint32_t encoder, counter; /* of this encoder's access units, from 0 */
     uint32_t width, height;
     uint32_t key, checksum;
+    uint32_t bytes; /* its own */
+    uint32_t slice; /* that it is, from 0 */
 };
 struct trial_unit trial_parse(const uint8_t *data, size_t bytes);
 

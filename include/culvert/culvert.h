@@ -61,7 +61,7 @@ extern "C" {
 /* The build reads the version from these three lines. The SONAME is CULVERT_ABI_VERSION: it rises when a program that
  * was compiled against an older header could misbehave, and only then. */
 #define CULVERT_VERSION_MAJOR 0
-#define CULVERT_VERSION_MINOR 1
+#define CULVERT_VERSION_MINOR 2
 #define CULVERT_VERSION_PATCH 0
 #define CULVERT_ABI_VERSION 0
 
@@ -122,6 +122,8 @@ enum culvert_result {
 enum culvert_codec {
     CULVERT_CODEC_DEFAULT = 0, /* H.264 */
     CULVERT_CODEC_H264 = 1,    /* x264 */
+    CULVERT_CODEC_VP8 = 2,     /* libvpx */
+    CULVERT_CODEC_VP9 = 3,     /* libvpx, profile 0 */
     CULVERT_CODEC_NULL = 4     /* no compression; for tests and measurements of everything else. See culvert_config */
 };
 
@@ -137,6 +139,30 @@ enum culvert_policy {
     CULVERT_POLICY_LATEST = 0, /* it takes the place of the one that waits, if any: the newest frame wins */
     CULVERT_POLICY_BLOCK = 1,  /* it is queued; when the queue is full, submit waits */
     CULVERT_POLICY_REJECT = 2  /* it is queued; when the queue is full, submit returns CULVERT_E_AGAIN */
+};
+
+/* What a frame of another geometry (coded size, aspect, colour) brings about. An encoder of that geometry that is open
+ * still, from an epoch not long ago, begins the new epoch at once, whatever the policy. */
+enum culvert_resize {
+    CULVERT_RESIZE_BESIDE = 0,  /* H.264 opens its encoder at once (1.5 ms). VP8's and VP9's is opened beside the
+                                   stream: until it is ready, frames are scaled to the present epoch's size */
+    CULVERT_RESIZE_AT_ONCE = 1, /* the encoder is opened before the frame is encoded: VP8 and VP9 make the stream wait
+                                   for a frame interval and more */
+    CULVERT_RESIZE_CANVAS = 2   /* never a new epoch: every frame is scaled into one size, its display aspect kept,
+                                   with black beside it where the aspects differ. Square pixels, and the first
+                                   frame's colour, which the others should share */
+};
+
+/* How frames are scaled to a size that is not their own. culvert_config.scale is nearest neighbour always. */
+enum culvert_filter {
+    CULVERT_FILTER_BILINEAR = 0,
+    CULVERT_FILTER_NEAREST = 1 /* pixels stay sharp, and of uneven size unless the ratio is whole */
+};
+
+/* What happens when even the coarsest quantiser needs more bits than the bitrate has. */
+enum culvert_floor {
+    CULVERT_FLOOR_DROP = 0,     /* frames are dropped (culvert_stats.dropped), as many as it takes */
+    CULVERT_FLOOR_OVERSHOOT = 1 /* they are encoded all the same, and counted (culvert_stats.overshot) */
 };
 
 /* Pixel formats. The names of packed ones give the order of bytes in memory, but for libretro's three, which are
@@ -167,17 +193,29 @@ enum culvert_flip {
 };
 
 enum culvert_frame_flag {
-    CULVERT_FRAME_KEY = 1, /* encode this frame, or the one that takes its place, as a key frame */
+    CULVERT_FRAME_KEY = 1, /* encode this frame, or the one that takes its place, as a key frame, however short ago the
+                              last one was */
     CULVERT_FRAME_SAME = 2 /* the picture of the frame submitted before; data is not read and may be NULL */
 };
 
 enum culvert_packet_flag {
     CULVERT_PACKET_KEY = 1,         /* decoding can begin here: an IDR access unit with its parameter sets */
-    CULVERT_PACKET_INSERTED = 2,    /* encoded from the last frame: a key frame was asked for, and no frame came */
+    CULVERT_PACKET_INSERTED = 2, /* encoded from the last frame: something fell due (a key frame that was asked for, a
+                                    recovery, a new epoch, a refinement or refresh of a still picture), and no frame
+                                    came */
     CULVERT_PACKET_EPOCH = 4,       /* the first of a new epoch: coded size, aspect or colour may differ from before;
                                        the visible size may differ, by one pixel, within an epoch too */
     CULVERT_PACKET_FIRST_SLICE = 8, /* begins its access unit */
-    CULVERT_PACKET_LAST_SLICE = 16  /* ends its access unit */
+    CULVERT_PACKET_LAST_SLICE = 16, /* ends its access unit */
+    CULVERT_PACKET_SYNC = 32,       /* a receiver of the layers below may begin with this layer here */
+    CULVERT_PACKET_RECOVERY = 64,   /* the first after culvert_report_loss: what it refers to did arrive */
+    CULVERT_PACKET_SCALED = 128,    /* scaled to the present epoch's size, while an encoder of its own size opens */
+    CULVERT_PACKET_REPEATED = 256   /* of no bytes: the frame equals the last one encoded (CULVERT_CONFIG_REPEATS) */
+};
+
+enum culvert_config_flag {
+    CULVERT_CONFIG_REPEATS = 1,      /* a repeated frame yields a packet of no bytes */
+    CULVERT_CONFIG_COARSE_STILLS = 2 /* still pictures are not refined */
 };
 
 enum culvert_log_severity {
@@ -190,6 +228,7 @@ enum culvert_log_severity {
 
 #define CULVERT_SPEED_SLOWEST (-1)       /* in culvert_config.speed, where 0 is the default */
 #define CULVERT_PTS_NOW INT64_MIN        /* in culvert_frame.pts: the present CLOCK_MONOTONIC in microseconds */
+#define CULVERT_NEVER UINT32_MAX         /* in culvert_config.refresh_ms */
 #define CULVERT_WAIT_FOREVER UINT32_MAX  /* for culvert_receive and culvert_peek: until a packet, the end, or a close */
 
 /* ---- Structs ---------------------------------------------------------------------------------------------------- */
@@ -198,9 +237,9 @@ enum culvert_log_severity {
  * host can show them; all zeroes mean the same.
  *
  * Codec options are the codec's own names: "me=hex:subme=2". For H.264, those of the x264 command that shape its
- * search and quantisation (docs/options.md lists them); none touches files, and none is owned by a field here. The
- * null codec knows pixels=1: each access unit is a 32-byte header and the I420 picture as it was coded; else the
- * header alone. */
+ * search and quantisation, for VP8 and VP9 those of the vpxenc command; docs/options.md lists them. None touches files,
+ * and none is owned by a field here. The null codec knows pixels=1: each access unit is a 32-byte header and the I420
+ * picture as it was coded; else the header alone. */
 struct culvert_config {
     uint32_t size;
     uint32_t codec;             /* enum culvert_codec */
@@ -211,8 +250,10 @@ struct culvert_config {
                                    1 to 4000; 0: 70 */
     int32_t speed;              /* 1 to 10 (fastest), or CULVERT_SPEED_SLOWEST for speed 0; 0: 8 */
     uint32_t threads;           /* of the codec, 1 to 8; 0: one up to 640x480, else one per processor, to 4 */
-    uint32_t slices;            /* in a frame, 1 to 8; 0: as many as threads, to 4. More slices than threads use one
-                                   thread each; more threads than slices are not used */
+    uint32_t slices;            /* of H.264, in a frame, 1 to 8, each a packet of its own, handed out as soon as it and
+                                   those before it are done; small pictures have fewer. More slices than threads use one
+                                   thread each; more threads than slices are not used. 0: as many as threads, to 4, in
+                                   one packet. VP8 and VP9 have none: 0 or 1 */
     uint32_t keyint;            /* frame intervals from key frame to key frame, counted in pts, to 10^6; 0: key frames
                                    on request and at each epoch only */
     uint32_t profile;           /* enum culvert_profile, of H.264; held in every epoch */
@@ -225,10 +266,24 @@ struct culvert_config {
     uint32_t policy;            /* enum culvert_policy */
     uint32_t slots;             /* frames that BLOCK and REJECT hold, the one being encoded included; a power of two
                                    from 2 to 64; 0: 4. LATEST has 3 and takes 0 alone */
-    uint32_t flags;             /* 0 */
+    uint32_t flags;             /* enum culvert_config_flag */
     char name[32];              /* for logs and statistics; NUL-terminated UTF-8; "": "session" */
     char endpoint[112];         /* "": encode in this process, the only place that this version knows */
     char options[512];          /* "name=value:name=value", see above; NUL-terminated */
+    uint32_t resize;            /* enum culvert_resize */
+    uint32_t filter;            /* enum culvert_filter */
+    uint32_t warm;              /* encoders that stay open, the present one included: those of the last sizes; 1 to 8;
+                                   0: 3. Each takes the codec's memory for its size */
+    uint32_t canvas_width, canvas_height; /* of CULVERT_RESIZE_CANVAS, and 0 with others; even, 2 to 16384, within the
+                                   largest size; both or none; 0: the size of the first frame */
+    uint32_t floor;             /* enum culvert_floor */
+    uint32_t references;        /* frames kept to go on from after culvert_report_loss, 2 to 16: H.264 keeps as many
+                                   (which may raise the level), VP8 and VP9 three, up to that old; 0: none, and a loss
+                                   is answered by a key frame. See culvert_report_loss for who profits */
+    uint32_t layers;            /* temporal layers of VP8 and VP9, 1 to 3; 0: 1 */
+    uint32_t refresh_ms;        /* a picture that has not changed for so long is encoded all the same, again and again;
+                                   20 to 3600000, or CULVERT_NEVER; 0: 1000 */
+    uint32_t reserved;          /* 0 */
 };
 
 /* A frame. Its pixels travel beside it as (data, size) and need only reach the end of the last row.
@@ -253,14 +308,16 @@ struct culvert_frame {
     uint32_t reserved;      /* 0 */
 };
 
-/* A packet: in this version a whole access unit, Annex B for H.264. */
+/* A packet: a whole access unit (Annex B for H.264, a frame for VP8, a superframe for VP9), or, with
+ * culvert_config.slices, one slice of it. */
 struct culvert_packet {
     uint32_t size;
     uint32_t flags;         /* enum culvert_packet_flag */
     int64_t pts;            /* of its frame, unchanged. An inserted one has the last frame's plus 12 (microseconds: a
                                tick of a 90 kHz clock) for each since; from half a frame interval on, plus 1. So it
                                stays below the next frame's, at the declared rate */
-    int64_t duration;       /* microseconds since the packet before it; the first: one frame interval */
+    int64_t duration;       /* microseconds since the packet before it; the first: one frame interval. Of slices, all
+                               but the first have 0 */
     uint64_t frame;         /* number of its frame: the first that was submitted is 1 */
     uint32_t epoch;         /* the first is 1 */
     uint32_t control;       /* number of the last control call that it obeys; 0: none yet. See Control */
@@ -269,13 +326,19 @@ struct culvert_packet {
     uint32_t aspect_num, aspect_den; /* display aspect of the visible part, never 0/0 */
     uint32_t matrix, range; /* enum culvert_matrix, enum culvert_range */
     uint32_t primaries, transfer; /* H.273 ColourPrimaries and TransferCharacteristics; 2: not declared */
-    uint32_t layer;         /* temporal layer, 0 in this version */
-    uint32_t qp;            /* average quantiser, in the codec's own scale (H.264: 0 to 51) */
+    uint32_t layer;         /* temporal layer, from 0 */
+    uint32_t qp;            /* average quantiser, in the codec's own scale (H.264: 0 to 51; VP8: 0 to 127; VP9: 0 to
+                               255); of a slice that is not the last, 0 */
     uint32_t wait_us;       /* from the end of submit's conversion to the encoder */
     uint32_t convert_us;    /* inside submit or commit */
     uint32_t encode_us;     /* inside the codec, the opening of an epoch included; all three also on an inserted packet,
-                               whose wait counts from when it fell due, with convert_us 0 */
+                               whose wait counts from when it fell due, with convert_us 0. Slices have encode_us on
+                               the last one alone, 0 before it */
+    uint32_t tl0;           /* frames of layer 0 so far, this one included: the low 8 bits, as TL0PICIDX has it */
+    uint32_t references;    /* frames that it refers to, to 3; 0 for a key frame, for a slice that is not the last, and
+                               where the codec chooses unseen: VP8 and VP9 with neither references nor layers */
     uint32_t reserved;
+    int64_t reference[3];   /* the pts of their packets; unused ones INT64_MIN */
 };
 
 /* Durations in microseconds, of all packets since the session's opening. Percentiles are within 3 %, max is exact. */
@@ -288,19 +351,20 @@ struct culvert_latency {
  * and after culvert_finish and CULVERT_EOS, submitted = settled. */
 struct culvert_stats {
     uint32_t size;
-    uint32_t slots;         /* of the queue, and pictures that the codec may hold back (H.264: none) */
+    uint32_t slots;         /* of the queue, and pictures that the codec may hold back (none of these does) */
     uint64_t submitted;     /* frames accepted */
     uint64_t settled;       /* frames whose outcome is known */
     uint64_t encoded;
     uint64_t skipped;       /* a newer one took their place, or the session was paused */
     uint64_t repeated;      /* equal to the last one encoded */
-    uint64_t dropped;       /* by the codec's rate control */
+    uint64_t dropped;       /* the bitrate had no room for them (CULVERT_FLOOR_DROP) */
     uint64_t lost;          /* with an encoder process; 0 in this version */
     uint64_t failed;        /* the codec refused them: culvert_error_text says why */
-    uint64_t inserted;      /* packets encoded without a new frame; not among encoded */
-    uint64_t packets;       /* encoded and inserted ones, handed to the queue of packets */
+    uint64_t inserted;      /* access units encoded without a new frame; not among encoded */
+    uint64_t packets;       /* handed to the queue of packets: of encoded and inserted frames one each, or one for each
+                               slice; and those of no bytes */
     uint64_t bytes;         /* of these packets */
-    uint64_t keyframes;     /* among these packets */
+    uint64_t keyframes;     /* among encoded and inserted ones */
     uint64_t epochs;
     uint64_t reopened;      /* epochs begun because the codec did not do what it had said, counted in epochs too */
     uint64_t restarts;      /* of an encoder process; 0 in this version */
@@ -310,7 +374,16 @@ struct culvert_stats {
     uint32_t fps_num, fps_den; /* wanted at present */
     uint32_t paused;        /* 0 or 1 */
     struct culvert_latency wait, convert, encode;
-    struct culvert_latency total; /* from the call of submit to the packet's arrival in the queue of packets */
+    struct culvert_latency total; /* from the call of submit to the (last) packet's arrival in the queue of packets */
+    uint64_t overshot;      /* frames encoded though the bitrate had no room for them (CULVERT_FLOOR_OVERSHOOT) */
+    uint64_t scaled;        /* frames encoded at another size than their own, while an encoder of theirs opened */
+    uint64_t refined;       /* times that a still picture was encoded again because it was coarse */
+    uint64_t refreshed;     /* ... because refresh_ms had passed */
+    uint64_t key_requests;  /* calls of culvert_request_keyframe */
+    uint64_t losses;        /* calls of culvert_report_loss */
+    uint64_t recovered;     /* recoveries without a key frame; several losses may share one */
+    uint32_t sent_kbps;     /* of the packets of the last second, by their pts */
+    uint32_t open_encoders; /* warm ones and the present one */
 };
 
 /* ---- Library ---------------------------------------------------------------------------------------------------- */
@@ -409,8 +482,8 @@ CULVERT_API int culvert_abandon(culvert_loan loan);
  * the queue had no room in that time); the frame was not taken, but when the session was closed meanwhile
  * (CULVERT_E_HANDLE). */
 CULVERT_API int culvert_encode(culvert_session session, const struct culvert_frame *frame, const void *data,
-                               size_t size, void *buffer, size_t capacity, size_t *bytes,
-                               struct culvert_packet *packet, uint32_t timeout_ms);
+                               size_t size, void *buffer, size_t capacity, size_t *bytes, struct culvert_packet *packet,
+                               uint32_t timeout_ms);
 
 /* ---- Packets ---------------------------------------------------------------------------------------------------- */
 
@@ -448,23 +521,47 @@ CULVERT_API int culvert_fd(culvert_session session, int *fd);
  * CULVERT_E_HANDLE, CULVERT_E_FINISHED; of a setting that this codec cannot change while it runs,
  * CULVERT_E_UNSUPPORTED. */
 
-/* bitrate_kbps: 1 to 500000; the VBV follows. H.264 changes it live; a bitrate above what the present epoch's level
- * allows reopens. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL. */
+/* bitrate_kbps: 1 to 500000; the VBV follows. Every codec changes it live; of H.264, a bitrate above what the present
+ * epoch's level allows reopens. The sum of packets stays within 10 % above it over any 3 seconds from one second after
+ * the call on, by coarser quantisers first, and then as culvert_config.floor says. More errors: CULVERT_E_RANGE,
+ * CULVERT_E_LEVEL. */
 CULVERT_API int culvert_set_bitrate(culvert_session session, uint32_t bitrate_kbps, uint32_t *control);
 
-/* num/den frames per second, as in the config. H.264 changes it live, with the rate controller rescaled (the rate in
- * the stream's VUI stays that of the epoch's opening); a rate above what the present level allows reopens. More errors:
- * CULVERT_E_RANGE, CULVERT_E_LEVEL. */
+/* num/den frames per second, as in the config. Every codec changes it live (the rate in H.264's VUI stays that of the
+ * epoch's opening); of H.264, a rate above what the present level allows reopens. A host that does not call it when its
+ * game slows down keeps its bitrate as well: the rate at which frames really come, by their pts, from four times to a
+ * quarter of what is declared, is measured all the time. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL. */
 CULVERT_API int culvert_set_framerate(culvert_session session, uint32_t num, uint32_t den, uint32_t *control);
 
+/* speed: 1 to 10, or CULVERT_SPEED_SLOWEST; 0: the default, as in the config. VP8 and VP9 change it live. H.264 does so
+ * from 1 to 9, with the adaptive quantisation of the epoch's opening (speed 9 has none); to and from speeds 0 and 10 it
+ * reopens. More errors: CULVERT_E_RANGE. */
+CULVERT_API int culvert_set_speed(culvert_session session, int32_t speed, uint32_t *control);
+
 /* The next frame becomes a key frame. When none comes within one frame interval of the last, it is encoded from that
- * one, flagged CULVERT_PACKET_INSERTED. Requests that one key frame serves are merged. */
+ * one, flagged CULVERT_PACKET_INSERTED. Requests are governed: after a key frame, of whatever cause, those that come
+ * within a minimum interval wait for its end and are served together by one key frame. The interval is the time in
+ * which half the bitrate pays for the last key frame, and never above one second. */
 CULVERT_API int culvert_request_keyframe(culvert_session session, uint32_t *control);
+
+/* Frames from pts on, up to the last packet, did not arrive at a receiver (pts as in their packets; frames between two
+ * packets and after the last one are nobody's loss, and change nothing). The next frame, or when none comes within one
+ * frame interval the last one again, refers to none of them and is flagged CULVERT_PACKET_RECOVERY: with
+ * culvert_config.references a frame that refers to an older one, if one is left within the present epoch; else, and
+ * when the epoch's or stream's last key frame is among what was lost, a key frame, which no governor delays. From it
+ * on, a receiver that got what it refers to decodes the same pictures as one that got everything.
+ *
+ * Who profits: transports that tell the sender which frames arrived and hand what follows a gap to the decoder (RTP
+ * with RPSI or LRR feedback, RFC 4585 and RFC 9627 where implemented; WebTransport or QUIC datagrams into WebCodecs; a
+ * player of one's own). A browser's own WebRTC receiver waits for a key frame after a gap unless the references are
+ * signalled to it in the dependency descriptor RTP extension: culvert_packet.reference has what it needs. */
+CULVERT_API int culvert_report_loss(culvert_session session, int64_t pts, uint32_t *control);
 
 /* Nobody watches: frames are taken and skipped, the codec rests. */
 CULVERT_API int culvert_pause(culvert_session session, uint32_t *control);
 
-/* Goes on with a key frame, of the newest frame if none is submitted within a frame interval. */
+/* Goes on with a key frame, which no governor delays, of the newest frame if none is submitted within a frame interval.
+ */
 CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 
 /* ---- Insight ---------------------------------------------------------------------------------------------------- */
@@ -473,8 +570,9 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 CULVERT_API int culvert_stats(culvert_session session, struct culvert_stats *stats);
 
 /* Copies what the codec really runs with as text, read back from it after the last frame: for H.264 the options line
- * as x264 writes it. needed, when not NULL, receives the bytes that it takes with its NUL, on success and on
- * CULVERT_E_BUFFER. Other errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT, CULVERT_E_AGAIN (no frame was encoded yet). */
+ * as x264 writes it, for VP8 and VP9 the settings by their names in libvpx. needed, when not NULL, receives the bytes
+ * that it takes with its NUL, on success and on CULVERT_E_BUFFER. Other errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT,
+ * CULVERT_E_AGAIN (no frame was encoded yet). */
 CULVERT_API int culvert_params(culvert_session session, char *text, size_t size, size_t *needed);
 
 /* Copies the session's last error out as one line, cut to size; "" when there was none. What a call refused and what

@@ -17,6 +17,18 @@ int culvert_set_framerate(culvert_session handle, uint32_t num, uint32_t den, ui
     return abi_leave(handle, control_framerate(session, num, den, control));
 }
 
+int culvert_set_speed(culvert_session handle, int32_t speed, uint32_t *control)
+{
+    ABI_ENTER(handle, session);
+    return abi_leave(handle, control_speed(session, speed, control));
+}
+
+int culvert_report_loss(culvert_session handle, int64_t pts, uint32_t *control)
+{
+    ABI_ENTER(handle, session);
+    return abi_leave(handle, control_loss(session, pts, control));
+}
+
 int culvert_request_keyframe(culvert_session handle, uint32_t *control)
 {
     ABI_ENTER(handle, session);

@@ -8,14 +8,16 @@
 
 /* The public structs are the same on every ABI: no padding, multiples of 8, and 64-bit fields where both 4-byte and
  * 8-byte alignment put them. A change here is a change of the ABI. */
-_Static_assert(sizeof(struct culvert_config) == 728, "");
+_Static_assert(sizeof(struct culvert_config) == 768, "");
 _Static_assert(offsetof(struct culvert_config, name) == 72 && offsetof(struct culvert_config, options) == 216, "");
+_Static_assert(offsetof(struct culvert_config, resize) == 728 && offsetof(struct culvert_config, reserved) == 764, "");
 _Static_assert(sizeof(struct culvert_frame) == 80, "");
 _Static_assert(offsetof(struct culvert_frame, pts) == 40 && offsetof(struct culvert_frame, reserved) == 76, "");
-_Static_assert(sizeof(struct culvert_packet) == 104, "");
-_Static_assert(offsetof(struct culvert_packet, epoch) == 32 && offsetof(struct culvert_packet, reserved) == 100, "");
-_Static_assert(sizeof(struct culvert_stats) == 216, "");
+_Static_assert(sizeof(struct culvert_packet) == 136, "");
+_Static_assert(offsetof(struct culvert_packet, epoch) == 32 && offsetof(struct culvert_packet, reference) == 112, "");
+_Static_assert(sizeof(struct culvert_stats) == 280, "");
 _Static_assert(offsetof(struct culvert_stats, control) == 128 && offsetof(struct culvert_stats, total) == 200, "");
+_Static_assert(offsetof(struct culvert_stats, overshot) == 216 && offsetof(struct culvert_stats, sent_kbps) == 272, "");
 
 uint32_t abi_size(const void *theirs)
 {

@@ -2,6 +2,7 @@
 #ifndef BASE_PLATFORM_H
 #define BASE_PLATFORM_H
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,10 @@ void platform_unsignal(int fd);
 /* Waits for the semaphore until deadline (clock_now's microseconds; INT64_MAX: for ever); whether it was posted. A mere
  * wake-up: what it announces travels by atomics or under a lock, since ThreadSanitizer does not know this wait. */
 bool platform_wait(sem_t *semaphore, int64_t deadline);
+
+/* Starts a thread that takes no signals: they are the host's, whose handlers must not run on a thread that it does not
+ * know. False: there is none. */
+bool platform_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* Names the calling thread, for debuggers and top; at most 15 bytes are kept. */
 void platform_name_thread(const char *name);

@@ -6,6 +6,10 @@ static const struct codec *const codecs[] = {
 #if HAVE_X264
     &codec_x264,
 #endif
+#if HAVE_VPX
+    &codec_vp8,
+    &codec_vp9,
+#endif
     &codec_null,
 };
 

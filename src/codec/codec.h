@@ -1,8 +1,11 @@
 /* What a codec must do. A codec is one const table of functions, listed in codec.c; it knows no session.
  *
  * Two lives: a *stream* is a session's, and owns the codec library's own parameter struct from open to close; an
- * *encoder* is an epoch's, opened from the stream at one geometry and never resized. All calls of one stream come from
- * one thread at a time, but `admit`, which comes from any. */
+ * *encoder* is an epoch's, opened from the stream at one geometry and never resized.
+ *
+ * Threads: all calls of one stream come from one thread at a time, but for the pure ones (`admit`, `outgrows`,
+ * `bound`), which come from any, and of a codec that `opens_slowly`: there `open` and `close` also come from a second
+ * thread, while the first does anything with other encoders of the same stream. */
 #ifndef CODEC_CODEC_H
 #define CODEC_CODEC_H
 
@@ -14,12 +17,16 @@
 
 #define CODEC_WHY 256 /* bytes of every `why`: one line that says what is wrong, to what, and what to do */
 
-/* What the rate controller is told. Values are within the public ranges. */
+/* How much an encoder may spend, of bits and of time; it may change while it runs. Values are within the public ranges.
+ */
 struct codec_rate {
     uint32_t bitrate_kbps;
     uint32_t burst_ms;
-    uint32_t fps_num, fps_den;
+    uint32_t fps_num, fps_den; /* at which pictures come, as measured: repeated and skipped ones are none */
+    int32_t speed;             /* 0 (slowest) to 10 */
 };
+
+#define CODEC_REFERENCES 3 /* pictures that one refers to, at most */
 
 /* What an epoch holds fixed. */
 struct codec_geometry {
@@ -38,26 +45,42 @@ struct codec_picture {
     uint32_t stride[3];
     bool key;     /* make it a key frame */
     uint32_t tag; /* comes back with its access unit */
+    int64_t pts;  /* names the picture, in `reference` and `forget`; rises; not for rate control */
+    /* Set when config.slices is: takes each slice as soon as it and those before it are done, the first with what goes
+     * before it (parameter sets). Called in their order, one call at a time, from any thread, before encode returns. */
+    void (*slice)(void *context, const uint8_t *data, size_t bytes, bool key, bool last);
+    void *context;
 };
 
 struct codec_unit {
-    size_t bytes; /* 0: no access unit came (yet): see `delay` */
+    size_t bytes;    /* 0: no access unit came (yet): see `delay` */
+    uint32_t slices; /* handed to `slice`; 0: the unit lies in the buffer */
     bool key;
     uint32_t qp;
-    uint32_t tag; /* of the picture that it codes */
+    uint32_t tag;        /* of the picture that it codes */
+    uint32_t layer;      /* temporal, from 0 */
+    bool sync;           /* a receiver of the layers below may begin with this layer here */
+    uint32_t tl0;        /* pictures of layer 0 since the stream began, this one included, in the low 8 bits */
+    uint32_t references; /* pictures that it may refer to; 0 for a key frame, or when the library chooses unseen */
+    int64_t reference[CODEC_REFERENCES]; /* their pts */
 };
 
 /* What a change of a setting does to a running encoder. */
 enum codec_change { CODEC_LIVE, CODEC_REOPENS, CODEC_REFUSED };
-enum codec_setting { CODEC_BITRATE, CODEC_FRAMERATE, CODEC_SETTINGS };
+enum codec_setting { CODEC_BITRATE, CODEC_FRAMERATE, CODEC_SPEED, CODEC_SETTINGS };
 
 struct codec_stream;  /* each codec's own */
 struct codec_encoder; /* each codec's own */
 
 struct codec {
-    uint32_t id;      /* enum culvert_codec */
-    const char *name; /* "h264", as the command spells it */
-    uint32_t delay;   /* pictures that encode may hold back; 0: each call yields its unit, or drops the picture */
+    uint32_t id;       /* enum culvert_codec */
+    const char *name;  /* "h264", as the command spells it */
+    uint32_t delay;    /* pictures that encode may hold back; 0: each call yields its unit, or drops the picture */
+    bool has_slices;   /* hands slices to codec_picture.slice */
+    bool has_layers;   /* temporal ones */
+    bool opens_slowly; /* an encoder takes a frame interval and more to open */
+    bool keeps_rate;   /* its units are meant to add up to the bitrate */
+    uint32_t fine_qp;  /* a still picture of this quantiser, or a lower one, needs no refining */
     enum codec_change change[CODEC_SETTINGS];
 
     /* The codec library in one line: its name and version. */
@@ -73,16 +96,17 @@ struct codec {
                  const struct codec_rate *rate, char *why);
 
     /* Whether an encoder that was opened at one rate needs a new one for another, by its amount (a level that it
-     * announced), though the setting is live. NULL: never. Pure. */
+     * announced, a speed that it cannot reach), though the setting is live. NULL: never. Pure. */
     bool (*outgrows)(const struct culvert_config *config, const struct codec_geometry *geometry,
                      const struct codec_rate *opened, const struct codec_rate *wanted);
 
     /* Bytes of the largest access unit of this geometry. Pure. */
     size_t (*bound)(const struct codec_geometry *geometry);
 
-    /* Opens an encoder; the stream must outlive it. 0, or CULVERT_E_CODEC, _MEMORY, _LEVEL with the reason. */
+    /* Opens an encoder; the stream must outlive it. fill, 0 to 1, is how much of the burst is left for its first
+     * pictures. 0, or CULVERT_E_CODEC, _MEMORY, _LEVEL with the reason. */
     int (*open)(struct codec_stream *stream, const struct codec_geometry *geometry, const struct codec_rate *rate,
-                struct codec_encoder **encoder, char *why);
+                double fill, struct codec_encoder **encoder, char *why);
     void (*close)(struct codec_encoder *encoder);
 
     /* Changes the rate of a running encoder: CODEC_LIVE when the codec says it did; CODEC_REOPENS when this change, by
@@ -91,6 +115,11 @@ struct codec {
 
     /* Whether the encoder, read back after a frame, really runs with this rate. */
     bool (*obeys)(struct codec_encoder *encoder, const struct codec_rate *rate);
+
+    /* Pictures from this pts on did not arrive: the encoder refers to none of them from now on. False: none is left to
+     * refer to, so the next picture must be made a key frame. NULL: as if false. Never between a picture's encode calls
+     * and those of the pictures that it holds back. */
+    bool (*forget)(struct codec_encoder *encoder, int64_t pts);
 
     /* Encodes a picture (NULL: flush one that was held back) into buffer, which holds at least `bound` bytes. 0, or
      * CULVERT_E_CODEC with the reason; then the encoder is good for close alone. */
@@ -108,5 +137,7 @@ const struct codec *codec_at(uint32_t index);
 
 extern const struct codec codec_null;
 extern const struct codec codec_x264;
+extern const struct codec codec_vp8;
+extern const struct codec codec_vp9;
 
 #endif

@@ -74,8 +74,9 @@ static size_t null_bound(const struct codec_geometry *geometry)
 }
 
 static int null_open(struct codec_stream *stream, const struct codec_geometry *geometry, const struct codec_rate *rate,
-                     struct codec_encoder **encoder, char *why)
+                     double fill, struct codec_encoder **encoder, char *why)
 {
+    (void)fill; /* it has no rate controller */
     struct codec_encoder *const opened = malloc(sizeof *opened);
     if (opened == NULL) {
         snprintf(why, CODEC_WHY, "out of memory for an encoder of %ux%u: close other sessions", geometry->width,
@@ -165,7 +166,8 @@ const struct codec codec_null = {
     .id = CULVERT_CODEC_NULL,
     .name = "null",
     .delay = 0,
-    .change = {[CODEC_BITRATE] = CODEC_LIVE, [CODEC_FRAMERATE] = CODEC_LIVE},
+    .fine_qp = 255,
+    .change = {[CODEC_BITRATE] = CODEC_LIVE, [CODEC_FRAMERATE] = CODEC_LIVE, [CODEC_SPEED] = CODEC_LIVE},
     .version = null_version,
     .create = null_create,
     .destroy = null_destroy,

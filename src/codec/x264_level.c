@@ -4,8 +4,6 @@
 
 #include <x264.h>
 
-#define REFERENCES 1 /* frames that the decoder keeps */
-
 /* x264 lists 1 before 1b: capability rises with the index. */
 static const x264_level_t *find(uint32_t level)
 {
@@ -33,13 +31,18 @@ static uint64_t macroblocks(uint32_t pixels)
     return (pixels + 15) / 16;
 }
 
-/* A.3.1 f and g bound the area and each side, h (with Table A-1's MaxDpbMbs) what the decoder keeps. */
+/* A.3.1 f and g bound the area and each side. */
 static bool size_fits(const x264_level_t *level, const struct level_load *load)
 {
     const uint64_t width = macroblocks(load->width), height = macroblocks(load->height);
     const uint64_t area = (uint64_t)level->frame_size;
-    return width * height <= area && width * width <= 8 * area && height * height <= 8 * area &&
-           width * height * REFERENCES <= (uint64_t)level->dpb;
+    return width * height <= area && width * width <= 8 * area && height * height <= 8 * area;
+}
+
+/* A.3.1 h: what the decoder keeps, in macroblocks as Table A-1 has it (MaxDpbMbs). */
+static bool references_fit(const x264_level_t *level, const struct level_load *load)
+{
+    return macroblocks(load->width) * macroblocks(load->height) * load->references <= (uint64_t)level->dpb;
 }
 
 /* A.3.1 a and b: macroblocks a second. */
@@ -67,7 +70,8 @@ static bool buffer_fits(const x264_level_t *level, const struct level_load *load
 
 static bool fits(const x264_level_t *level, const struct level_load *load)
 {
-    return size_fits(level, load) && rate_fits(level, load) && bitrate_fits(level, load) && buffer_fits(level, load);
+    return size_fits(level, load) && references_fit(level, load) && rate_fits(level, load) &&
+           bitrate_fits(level, load) && buffer_fits(level, load);
 }
 
 bool level_holds(uint32_t level, const struct level_load *load)
@@ -91,6 +95,9 @@ static void explain(const struct level_load *load, const x264_level_t *highest, 
     if (!size_fits(highest, load)) {
         snprintf(what, sizeof what, "%ux%u", load->width, load->height);
         snprintf(remedy, sizeof remedy, "the size");
+    } else if (!references_fit(highest, load)) {
+        snprintf(what, sizeof what, "%ux%u with %u references", load->width, load->height, load->references);
+        snprintf(remedy, sizeof remedy, "references or the size");
     } else if (!rate_fits(highest, load)) {
         snprintf(what, sizeof what, "%ux%u at %u/%u frames per second", load->width, load->height, load->fps_num,
                  load->fps_den);

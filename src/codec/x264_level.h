@@ -10,6 +10,7 @@
 
 struct level_load {
     uint32_t width, height; /* coded */
+    uint32_t references;    /* pictures that the decoder keeps, 1 to 16 */
     uint32_t fps_num, fps_den;
     uint32_t bitrate_kbps;
     uint32_t buffer_kbit; /* VBV */

@@ -37,9 +37,18 @@ static const struct field fields[] = {
     FIELD(max_height, 1088, 2, 16384, RANGE),
     FIELD(scale, 1, 1, 8, RANGE),
     FIELD(policy, CULVERT_POLICY_LATEST, CULVERT_POLICY_LATEST, CULVERT_POLICY_REJECT, ARGUMENT),
+    FIELD(resize, CULVERT_RESIZE_BESIDE, CULVERT_RESIZE_BESIDE, CULVERT_RESIZE_CANVAS, ARGUMENT),
+    FIELD(filter, CULVERT_FILTER_BILINEAR, CULVERT_FILTER_BILINEAR, CULVERT_FILTER_NEAREST, ARGUMENT),
+    FIELD(warm, 3, 1, 8, RANGE),
+    FIELD(floor, CULVERT_FLOOR_DROP, CULVERT_FLOOR_DROP, CULVERT_FLOOR_OVERSHOOT, ARGUMENT),
+    FIELD(references, 0, 0, 16, RANGE),
+    FIELD(layers, 1, 1, 3, RANGE),
 };
 
 #define DEFAULT_SPEED 8
+#define DEFAULT_REFRESH 1000
+#define REFRESH_LEAST 20
+#define REFRESH_MOST 3600000
 #define DEFAULT_SLOTS 4
 
 static uint32_t *value_of(struct culvert_config *config, const struct field *field)
@@ -56,6 +65,8 @@ static void fill(struct culvert_config *config)
     }
     if (config->speed == 0)
         config->speed = DEFAULT_SPEED;
+    if (config->refresh_ms == 0)
+        config->refresh_ms = DEFAULT_REFRESH;
     if (config->slots == 0 && config->policy != CULVERT_POLICY_LATEST)
         config->slots = DEFAULT_SLOTS;
     if (config->name[0] == '\0')
@@ -95,6 +106,49 @@ int config_check_bitrate(uint32_t bitrate_kbps, char *why)
     return CULVERT_E_RANGE;
 }
 
+int config_check_speed(int32_t speed, char *why)
+{
+    if (speed >= CULVERT_SPEED_SLOWEST && speed <= 10)
+        return 0;
+    snprintf(why, CODEC_WHY, "speed is %" PRId32 ": set 1 to 10, CULVERT_SPEED_SLOWEST, or 0 for the default", speed);
+    return CULVERT_E_RANGE;
+}
+
+int32_t config_speed(int32_t speed)
+{
+    return speed == CULVERT_SPEED_SLOWEST ? 0 : speed == 0 ? DEFAULT_SPEED : speed;
+}
+
+/* Those whose 0 has its own meaning, or whose range has a hole. */
+static int check_more(const struct culvert_config *config, char *why)
+{
+    if (config->references == 1) {
+        snprintf(why, CODEC_WHY, "references is 1: set 2 to 16, or 0 for none");
+        return CULVERT_E_RANGE;
+    }
+    const uint32_t refresh = config->refresh_ms;
+    if ((refresh >= REFRESH_LEAST && refresh <= REFRESH_MOST) || refresh == CULVERT_NEVER)
+        return config_check_speed(config->speed, why);
+    snprintf(why, CODEC_WHY, "refresh_ms is %" PRIu32 ": set %d to %d, CULVERT_NEVER, or 0 for the default", refresh,
+             REFRESH_LEAST, REFRESH_MOST);
+    return CULVERT_E_RANGE;
+}
+
+static int check_canvas(const struct culvert_config *config, char *why)
+{
+    const uint32_t width = config->canvas_width, height = config->canvas_height;
+    const bool none = width == 0 && height == 0, canvas = config->resize == CULVERT_RESIZE_CANVAS;
+    const bool even = width >= 2 && height >= 2 && width % 2 == 0 && height % 2 == 0;
+    const uint32_t most_wide = config->max_width, most_high = config->max_height;
+    const bool fits = (width <= most_wide && height <= most_high) || (height <= most_wide && width <= most_high);
+    if (none || (canvas && even && fits))
+        return 0;
+    snprintf(why, CODEC_WHY, "canvas %" PRIu32 "x%" PRIu32 ": %s", width, height,
+             canvas ? "set even sides within max_width and max_height, or 0x0 for the first frame's size"
+                    : "set it with CULVERT_RESIZE_CANVAS alone");
+    return CULVERT_E_RANGE;
+}
+
 static int check_fields(struct culvert_config *config, char *why)
 {
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -102,10 +156,7 @@ static int check_fields(struct culvert_config *config, char *why)
         if (error < 0)
             return error;
     }
-    if (config->speed == CULVERT_SPEED_SLOWEST || (config->speed >= 1 && config->speed <= 10))
-        return 0;
-    snprintf(why, CODEC_WHY, "speed is %" PRId32 ": set 1 to 10, or CULVERT_SPEED_SLOWEST", config->speed);
-    return CULVERT_E_RANGE;
+    return check_more(config, why);
 }
 
 static int check_text(const char *name, const char *text, size_t size, char *why)
@@ -147,8 +198,10 @@ static int check_slots(const struct culvert_config *config, char *why)
 
 int config_resolve(struct culvert_config *config, char *why)
 {
-    if (config->flags != 0) {
-        snprintf(why, CODEC_WHY, "flags is %#" PRIx32 ": no flag is known, set 0", config->flags);
+    const uint32_t unknown = config->flags & ~(uint32_t)(CULVERT_CONFIG_REPEATS | CULVERT_CONFIG_COARSE_STILLS);
+    if (unknown != 0 || config->reserved != 0) {
+        snprintf(why, CODEC_WHY, "%s: set %s", unknown != 0 ? "flags has an unknown bit" : "reserved is not 0",
+                 unknown != 0 ? "flags of enum culvert_config_flag alone" : "0");
         return CULVERT_E_ARGUMENT;
     }
     if ((config->max_width == 0) != (config->max_height == 0)) {
@@ -164,6 +217,8 @@ int config_resolve(struct culvert_config *config, char *why)
         error = config_check_framerate(config->fps_num, config->fps_den, why);
     if (error == 0)
         error = check_slots(config, why);
+    if (error == 0)
+        error = check_canvas(config, why);
     return error;
 }
 
@@ -174,5 +229,6 @@ struct codec_rate config_rate(const struct culvert_config *config)
         .burst_ms = config->burst_ms,
         .fps_num = config->fps_num,
         .fps_den = config->fps_den,
+        .speed = config_speed(config->speed),
     };
 }

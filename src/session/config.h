@@ -16,6 +16,10 @@ int config_resolve(struct culvert_config *config, char *why);
 int config_check_framerate(uint32_t num, uint32_t den, char *why);
 int config_check_bitrate(uint32_t bitrate_kbps, char *why);
 
+int config_check_speed(int32_t speed, char *why);
+/* A public speed, which was checked, as codecs have it: 0 to 10. */
+int32_t config_speed(int32_t speed);
+
 /* The rate that a configuration asks for. */
 struct codec_rate config_rate(const struct culvert_config *config);
 

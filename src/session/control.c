@@ -1,5 +1,6 @@
 #include "session/control.h"
 
+#include <libavutil/common.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -17,13 +18,19 @@ static int accept(struct session *session, int result, uint32_t *number)
     return result;
 }
 
+static const char *const setting_names[CODEC_SETTINGS] = {
+    [CODEC_BITRATE] = "bitrate_kbps",
+    [CODEC_FRAMERATE] = "frame rate",
+    [CODEC_SPEED] = "speed",
+};
+
 /* With the lock held: what a change to this rate will do, by the codec's table and the present epoch. */
 static int foresee(const struct session *session, enum codec_setting setting, const struct codec_rate *rate, char *why)
 {
     const struct codec *codec = session->codec;
     if (codec->change[setting] == CODEC_REFUSED) {
         snprintf(why, CODEC_WHY, "%s: this codec cannot change it while a session runs: open another session",
-                 setting == CODEC_BITRATE ? "bitrate_kbps" : "frame rate");
+                 setting_names[setting]);
         return CULVERT_E_UNSUPPORTED;
     }
     const int error = codec->admit(&session->config, &session->newest, rate, why);
@@ -34,18 +41,28 @@ static int foresee(const struct session *session, enum codec_setting setting, co
     return reopens ? CULVERT_REOPENS : 0;
 }
 
+static void change_rate(struct codec_rate *rate, enum codec_setting setting, const struct codec_rate *change)
+{
+    switch (setting) {
+    case CODEC_BITRATE:
+        rate->bitrate_kbps = change->bitrate_kbps;
+        break;
+    case CODEC_FRAMERATE:
+        rate->fps_num = change->fps_num;
+        rate->fps_den = change->fps_den;
+        break;
+    default:
+        rate->speed = change->speed;
+    }
+}
+
 static int set_rate(struct session *session, enum codec_setting setting, const struct codec_rate *change,
                     uint32_t *number)
 {
     char why[CODEC_WHY];
     pthread_mutex_lock(&session->lock);
     struct codec_rate rate = session->wanted.rate;
-    if (setting == CODEC_BITRATE) {
-        rate.bitrate_kbps = change->bitrate_kbps;
-    } else {
-        rate.fps_num = change->fps_num;
-        rate.fps_den = change->fps_den;
-    }
+    change_rate(&rate, setting, change);
     int result = foresee(session, setting, &rate, why);
     if (result >= 0) {
         session->wanted.rate = rate;
@@ -78,11 +95,28 @@ int control_framerate(struct session *session, uint32_t num, uint32_t den, uint3
     return set_rate(session, CODEC_FRAMERATE, &(struct codec_rate){.fps_num = num, .fps_den = den}, number);
 }
 
-/* With the lock held. */
-static void want_key(struct session *session)
+int control_speed(struct session *session, int32_t speed, uint32_t *number)
 {
-    session->wanted.keys++;
-    session->wanted.key_at = clock_now();
+    char why[CODEC_WHY];
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    const int error = config_check_speed(speed, why);
+    if (error < 0)
+        return session_error(session, error, why);
+    return set_rate(session, CODEC_SPEED, &(struct codec_rate){.speed = config_speed(speed)}, number);
+}
+
+int control_loss(struct session *session, int64_t pts, uint32_t *number)
+{
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    pthread_mutex_lock(&session->lock);
+    session->wanted.losses++;
+    session->wanted.lost = FFMIN(session->wanted.lost, pts);
+    session->wanted.asked_at = clock_now();
+    const int result = accept(session, 0, number);
+    pthread_mutex_unlock(&session->lock);
+    return result;
 }
 
 int control_keyframe(struct session *session, uint32_t *number)
@@ -90,7 +124,8 @@ int control_keyframe(struct session *session, uint32_t *number)
     if (atomic_load(&session->finishing))
         return CULVERT_E_FINISHED;
     pthread_mutex_lock(&session->lock);
-    want_key(session);
+    session->wanted.keys++;
+    session->wanted.asked_at = clock_now();
     const int result = accept(session, 0, number);
     pthread_mutex_unlock(&session->lock);
     return result;
@@ -101,8 +136,10 @@ int control_pause(struct session *session, bool paused, uint32_t *number)
     if (atomic_load(&session->finishing))
         return CULVERT_E_FINISHED;
     pthread_mutex_lock(&session->lock);
-    if (session->wanted.paused && !paused)
-        want_key(session);
+    if (session->wanted.paused && !paused) {
+        session->wanted.resumes++;
+        session->wanted.asked_at = clock_now();
+    }
     session->wanted.paused = paused;
     const int result = accept(session, 0, number);
     pthread_mutex_unlock(&session->lock);

@@ -7,115 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/platform.h"
+#include "frame/scale.h"
 #include "session/session.h"
 
 #define INSERTED_STEP 12 /* microseconds: a tick of the 90 kHz clock of RTP, rounded up */
-
-static uint32_t microseconds(int64_t duration)
-{
-    return duration < 0 ? 0 : duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration;
-}
-
-/* ---- Outcomes ---------------------------------------------------------------------------------------------------- */
-
-/* With the lock held: no access unit will come for the pictures before this tag that have none yet. */
-static void settle_before(struct session *session, uint32_t tag, enum outcome outcome)
-{
-    struct encoder *encoder = &session->encoder;
-    for (; (int32_t)(tag - encoder->oldest) > 0; encoder->oldest++) {
-        const struct pending *pending = &encoder->pending[encoder->oldest % PENDING_MAX];
-        if (!pending->inserted)
-            stats_settle(&session->stats, outcome);
-        /* An insertion that failed is not tried again without end: the next frame begins with a key frame anyway. */
-        if (pending->key && (outcome == DROPPED || (outcome == FAILED && !pending->inserted)))
-            encoder->key_owed = true;
-    }
-}
-
-static void settle(struct session *session, enum outcome outcome)
-{
-    pthread_mutex_lock(&session->lock);
-    stats_settle(&session->stats, outcome);
-    session_changed(session);
-    pthread_mutex_unlock(&session->lock);
-}
-
-static void drop_before(struct session *session, uint32_t tag)
-{
-    pthread_mutex_lock(&session->lock);
-    settle_before(session, tag, DROPPED);
-    session_changed(session);
-    pthread_mutex_unlock(&session->lock);
-}
-
-static void fail_pending(struct session *session, const char *why)
-{
-    log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
-    pthread_mutex_lock(&session->lock);
-    settle_before(session, session->encoder.tag, FAILED);
-    snprintf(session->error, sizeof session->error, "%s", why);
-    session->failed = true;
-    session_changed(session);
-    session_signal(session);
-    pthread_mutex_unlock(&session->lock);
-}
-
-static struct culvert_packet describe_packet(const struct encoder *encoder, const struct pending *pending,
-                                             const struct codec_unit *unit, uint32_t encode_us)
-{
-    const struct frame *frame = &pending->frame;
-    return (struct culvert_packet){
-        .size = sizeof(struct culvert_packet),
-        .flags = CULVERT_PACKET_FIRST_SLICE | CULVERT_PACKET_LAST_SLICE | (unit->key ? CULVERT_PACKET_KEY : 0u) |
-                 (pending->inserted ? CULVERT_PACKET_INSERTED : 0u) | (encoder->begins ? CULVERT_PACKET_EPOCH : 0u),
-        .pts = frame->pts,
-        .duration = encoder->packet_pts < 0 ? work_interval(&encoder->order.rate) : frame->pts - encoder->packet_pts,
-        .control = pending->control,
-        .width = frame->width,
-        .height = frame->height,
-        .coded_width = picture_coded(frame->width),
-        .coded_height = picture_coded(frame->height),
-        .aspect_num = frame->aspect_num,
-        .aspect_den = frame->aspect_den,
-        .matrix = frame->matrix,
-        .range = frame->range,
-        .primaries = frame->primaries,
-        .transfer = frame->transfer,
-        .qp = unit->qp,
-        .wait_us = pending->wait_us,
-        .convert_us = pending->inserted ? 0 : frame->convert_us,
-        .encode_us = encode_us,
-    };
-}
-
-/* An access unit lies in the room that was reserved for it: hand it out. */
-static void deliver(struct session *session, const struct codec_unit *unit, uint32_t encode_us)
-{
-    struct encoder *encoder = &session->encoder;
-    const struct pending *pending = &encoder->pending[unit->tag % PENDING_MAX];
-    const struct frame *frame = &pending->frame;
-    struct culvert_packet packet = describe_packet(encoder, pending, unit, encode_us);
-    const uint32_t total_us = microseconds(clock_now() - frame->submitted_at);
-    encoder->packet_pts = frame->pts;
-    encoder->encoded = frame->content;
-    if (unit->key)
-        encoder->key_pts = frame->pts;
-
-    pthread_mutex_lock(&session->lock);
-    session->stats.epochs += encoder->begins;
-    session->stats.reopened += encoder->reopens;
-    packet.epoch = (uint32_t)session->stats.epochs;
-    packet.frame = session->stats.taken - ((uint32_t)session->stats.taken - frame->number);
-    outbox_push(&session->outbox, &packet, unit->bytes);
-    encoder->room = NULL;
-    settle_before(session, unit->tag, DROPPED);
-    settle_before(session, unit->tag + 1, ENCODED);
-    stats_packet(&session->stats, &packet, unit->bytes, total_us);
-    session_changed(session);
-    session_signal(session);
-    pthread_mutex_unlock(&session->lock);
-    encoder->begins = encoder->reopens = false;
-}
 
 /* ---- Encoding ---------------------------------------------------------------------------------------------------- */
 
@@ -185,18 +80,24 @@ static bool encode_picture(struct session *session, const struct codec_picture *
                                              session->outbox.unit_max, &unit, why);
     if (error < 0) {
         epoch_abandon(&encoder->epoch);
-        fail_pending(session, why);
+        deliver_failure(session, why);
     } else if (unit.bytes > 0) {
-        const uint32_t encode_us = microseconds(clock_now() - start) + encoder->opening_us;
+        const uint32_t encode_us = deliver_microseconds(clock_now() - start) + encoder->opening_us;
         /* First, so that a packet claims nothing that the codec did not do. */
         prove(session);
-        deliver(session, &unit, encode_us);
+        deliver_unit(session, &unit, encode_us);
     } else {
         /* A codec that holds more than its delay has dropped the oldest, and one that flushes nothing, all. */
-        drop_before(session, picture == NULL ? encoder->tag : encoder->tag - session->codec->delay);
+        deliver_dropped(session, picture == NULL ? encoder->tag : encoder->tag - session->codec->delay);
     }
     encoder->opening_us = 0;
     return unit.bytes > 0;
+}
+
+static bool is_overdrawn(const struct session *session)
+{
+    const struct encoder *encoder = &session->encoder;
+    return session->codec->keeps_rate && budget_is_overdrawn(&encoder->budget, &encoder->order.rate);
 }
 
 /* What the codec holds back comes out before its encoder goes. */
@@ -213,12 +114,13 @@ static bool prepare(struct session *session, const struct codec_geometry *geomet
     struct encoder *encoder = &session->encoder;
     char why[CODEC_WHY];
     const int64_t start = clock_now();
-    const int step = epoch_prepare(&encoder->epoch, geometry, &encoder->order.rate, why);
+    const int step = epoch_prepare(&encoder->epoch, geometry, &encoder->rate,
+                                   budget_share(&encoder->budget, &encoder->order.rate), why);
     if (step < 0) {
-        fail_pending(session, why);
+        deliver_failure(session, why);
         return false;
     }
-    encoder->opening_us = microseconds(clock_now() - start);
+    encoder->opening_us = deliver_microseconds(clock_now() - start);
     if (step == EPOCH_GOES_ON)
         return true;
     encoder->begins = true;
@@ -227,19 +129,58 @@ static bool prepare(struct session *session, const struct codec_geometry *geomet
     return true;
 }
 
-/* Hands the frame taken last to the codec; whether the codec took it. */
-static bool encode_frame(struct session *session, const struct codec_geometry *geometry, bool key, uint32_t tag)
+/* Frames that were lost are referred to no more; whether that takes a key frame. */
+static bool forget(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
-    const struct picture picture = picture_over(queue_taken_pixels(&encoder->reader), geometry->width,
-                                                geometry->height);
+    if (encoder->lost == INT64_MAX)
+        return false;
+    const int64_t lost = encoder->lost;
+    encoder->lost = INT64_MAX;
+    encoder->recovers = true;
+    return session->codec->forget == NULL || !session->codec->forget(encoder->epoch.present->encoder, lost);
+}
+
+/* The picture of the frame taken last, at this geometry. */
+static struct picture picture_at(struct session *session, const struct codec_geometry *geometry)
+{
+    const struct frame *frame = queue_taken(&session->encoder.reader);
+    const uint32_t width = picture_coded(frame->width), height = picture_coded(frame->height);
+    const struct picture own = picture_over(queue_taken_pixels(&session->encoder.reader), width, height);
+    const struct window whole = {.width = geometry->width, .height = geometry->height};
+    const bool canvas = session->config.resize == CULVERT_RESIZE_CANVAS;
+    const struct window window = canvas ? scale_window(whole.width, whole.height, frame->aspect_num, frame->aspect_den)
+                                        : whole;
+    if (width == window.width && height == window.height && width == whole.width && height == whole.height)
+        return own;
+    const struct picture scaled = picture_over(session->scaled->base, geometry->width, geometry->height);
+    scale(&own, &scaled, &window, session->config.filter == CULVERT_FILTER_NEAREST,
+          geometry->range == CULVERT_RANGE_FULL);
+    return scaled;
+}
+
+/* Hands the frame taken last to the codec; whether the codec took it. */
+static bool encode_frame(struct session *session, const struct codec_geometry *geometry, struct pending *pending,
+                         uint32_t tag)
+{
+    struct encoder *encoder = &session->encoder;
+    const bool begins = encoder->begins && tag == encoder->oldest;
+    const struct picture picture = picture_at(session, geometry);
+    pending->key |= forget(session);
+    pending->recovers = encoder->recovers;
+    if (begins || pending->key)
+        encoder->keys_by_control = encoder->order.keys;
     const struct codec_picture input = {
         .layout = CODEC_I420,
         .plane = {picture.plane[0], picture.plane[1], picture.plane[2]},
         .stride = {picture.stride[0], picture.stride[1], picture.stride[2]},
-        .key = key || (encoder->begins && tag == encoder->oldest),
+        .key = pending->key || begins,
         .tag = tag,
+        .pts = pending->frame.pts,
+        .slice = session->outbox.packets_max > 1 ? deliver_slice : NULL,
+        .context = session,
     };
+    deliver_begin(session, tag);
     return encode_picture(session, &input) || (session->codec->delay > 0 && encoder->epoch.present != NULL);
 }
 
@@ -250,62 +191,116 @@ static int64_t inserted_offset(const struct encoder *encoder)
     return nth * INSERTED_STEP <= half ? nth * INSERTED_STEP : half + nth - half / INSERTED_STEP;
 }
 
-/* Encodes the frame taken last, as itself or once more. */
-static void encode(struct session *session, bool key, bool inserted, uint32_t wait_us)
+/* Notes what the frame taken last is encoded as; returns its tag. */
+static uint32_t begin_pending(struct session *session, const struct codec_geometry *geometry, bool inserted,
+                              uint32_t wait_us)
 {
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
-    const struct codec_geometry geometry = epoch_geometry(frame);
-    if (!epoch_follows(&encoder->epoch, &geometry, &encoder->order.rate))
-        flush(session);
-    if (encoder->room == NULL && !await_room(session))
-        return;
-
+    const bool canvas = session->config.resize == CULVERT_RESIZE_CANVAS;
+    const bool scaled = !canvas && (picture_coded(frame->width) != geometry->width ||
+                                    picture_coded(frame->height) != geometry->height);
     struct pending *pending = &encoder->pending[encoder->tag % PENDING_MAX];
     *pending = (struct pending){
-        .frame = *frame, .control = encoder->order.number, .wait_us = wait_us, .key = key, .inserted = inserted};
+        .frame = *frame,
+        .control = encoder->order.number,
+        .width = canvas || scaled ? geometry->width : frame->width,
+        .height = canvas || scaled ? geometry->height : frame->height,
+        .wait_us = wait_us,
+        .due = encoder->due,
+        .key = encoder->due & DUE_KEY,
+        .inserted = inserted,
+        .scaled = scaled,
+        .overdrawn = is_overdrawn(session),
+    };
+    if (canvas)
+        pending->frame.aspect_num = geometry->width, pending->frame.aspect_den = geometry->height;
     if (inserted)
         pending->frame.pts = av_sat_add64(frame->pts, inserted_offset(encoder));
     encoder->keys_by_frames = frame->key;
-    encoder->keys_by_control = encoder->order.keys;
-    encoder->key_owed = false;
-    const uint32_t tag = encoder->tag++;
-    if (prepare(session, &geometry) && encode_frame(session, &geometry, key, tag))
+    if (pending->key)
+        encoder->keys_by_control = encoder->order.keys;
+    encoder->resumed = encoder->order.resumes;
+    encoder->key_owed = encoder->missed = false;
+    encoder->width = pending->width;
+    encoder->height = pending->height;
+    return encoder->tag++;
+}
+
+/* Encodes the frame taken last, as itself or once more. */
+static void encode(struct session *session, const struct codec_geometry *geometry, bool inserted, uint32_t wait_us)
+{
+    struct encoder *encoder = &session->encoder;
+    if (!epoch_follows(&encoder->epoch, geometry, &encoder->rate))
+        flush(session);
+    if (encoder->room == NULL && !await_room(session))
+        return;
+    const uint32_t tag = begin_pending(session, geometry, inserted, wait_us);
+    if (prepare(session, geometry) && encode_frame(session, geometry, &encoder->pending[tag % PENDING_MAX], tag))
         encoder->inserted += inserted;
 }
 
-static bool key_due(const struct session *session, const struct frame *frame)
+/* The geometry that the frame taken last is encoded at now: its own, or that of the present epoch while an encoder of
+ * its own is being opened. */
+static struct codec_geometry present_geometry(struct session *session)
 {
-    const struct encoder *encoder = &session->encoder;
-    if (encoder->key_owed || frame->key != encoder->keys_by_frames || encoder->order.keys != encoder->keys_by_control)
-        return true;
-    const struct codec_rate *rate = &encoder->order.rate;
-    const int64_t period = av_rescale((int64_t)session->config.keyint * 1000000, rate->fps_den, rate->fps_num);
-    /* Half an interval early, for a host's pts jitters. */
-    return period > 0 && frame->pts - encoder->key_pts >= period - work_interval(rate) / 2;
+    struct encoder *encoder = &session->encoder;
+    const struct codec_geometry own = session_geometry(session, queue_taken(&encoder->reader));
+    if (!epoch_waits(&encoder->epoch, &own))
+        return own;
+    epoch_ask(&encoder->epoch, &own, &encoder->order.rate, budget_share(&encoder->budget, &encoder->order.rate));
+    return encoder->epoch.present->geometry;
+}
+
+/* What the codec is told: the measured frame rate, where no new epoch follows from it. */
+static void set_rate(struct session *session, const struct codec_geometry *geometry)
+{
+    struct encoder *encoder = &session->encoder;
+    encoder->rate = encoder->order.rate;
+    const struct codec_rate measured = pace_rate(&encoder->pace, &encoder->order.rate);
+    if (session->codec->keeps_rate && epoch_continues(&encoder->epoch, geometry, &measured))
+        encoder->rate = measured;
 }
 
 static void encode_taken(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
-    const struct codec_geometry geometry = epoch_geometry(frame);
-    const bool key = key_due(session, frame);
-    if (encoder->order.paused)
-        settle(session, SKIPPED);
-    else if (!key && frame->content == encoder->encoded && !encoder->begins &&
-             epoch_continues(&encoder->epoch, &geometry, &encoder->order.rate))
-        settle(session, REPEATED);
-    else
-        encode(session, key, false, microseconds(clock_now() - frame->queued_at));
+    const struct codec_geometry geometry = present_geometry(session);
+    encoder->due = due_now(session);
+    encoder->missed = false;
+    budget_fill(&encoder->budget, frame->pts, &encoder->order.rate);
+    if (encoder->order.paused) {
+        deliver_nothing(session, SKIPPED);
+        return;
+    }
+    if (encoder->due == 0 && frame->content == encoder->still.content && !encoder->begins &&
+        epoch_continues(&encoder->epoch, &geometry, &encoder->order.rate)) {
+        deliver_repeat(session);
+        return;
+    }
+    /* Before a drop: a pace that dropped frames slow down would let each of the others spend more. */
+    pace_note(&encoder->pace, frame->pts, &encoder->order.rate);
+    encoder->missed = !(encoder->due & (DUE_KEY | DUE_RECOVERY)) && session->config.floor == CULVERT_FLOOR_DROP &&
+                      is_overdrawn(session);
+    if (encoder->missed) {
+        deliver_nothing(session, DROPPED);
+        return;
+    }
+    set_rate(session, &geometry);
+    encode(session, &geometry, false, deliver_microseconds(clock_now() - frame->queued_at));
 }
 
 static void insert(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
-    const int64_t due = FFMAX(encoder->order.key_at, work_insertion_time(encoder));
+    const struct frame *frame = queue_taken(&encoder->reader);
+    const struct codec_geometry geometry = present_geometry(session);
+    const int64_t due = FFMAX(encoder->order.asked_at, work_insertion_time(encoder));
     encoder->inserted_at = clock_now();
-    encode(session, true, true, microseconds(encoder->inserted_at - due));
+    budget_fill(&encoder->budget, frame->pts + encoder->inserted_at - frame->queued_at, &encoder->order.rate);
+    set_rate(session, &geometry);
+    encode(session, &geometry, true, deliver_microseconds(encoder->inserted_at - due));
 }
 
 static void end(struct session *session)

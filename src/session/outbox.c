@@ -8,11 +8,17 @@ static size_t entries_bytes(void)
     return (OUTBOX_PACKETS * sizeof(struct outbox_entry) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-bool outbox_init(struct outbox *outbox, size_t unit_max)
+size_t outbox_step(size_t bytes)
+{
+    /* Those of no bytes too: two packets at one place would read as an empty outbox. */
+    return bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max)
 {
     if (unit_max > SIZE_MAX / (2 * UNITS))
         return false;
-    const size_t unit = (unit_max + ALIGNMENT) & ~(size_t)(ALIGNMENT - 1);
+    const size_t unit = outbox_step(unit_max) + (size_t)packets_max * ALIGNMENT;
     struct region *region = region_create(entries_bytes() + UNITS * unit);
     if (region == NULL)
         return false;
@@ -22,6 +28,7 @@ bool outbox_init(struct outbox *outbox, size_t unit_max)
         .memory = region->base + entries_bytes(),
         .capacity = UNITS * unit,
         .unit_max = unit,
+        .packets_max = packets_max,
     };
     return true;
 }
@@ -41,7 +48,7 @@ uint8_t *outbox_reserve(struct outbox *outbox)
 {
     if (outbox->head == outbox->tail)
         outbox->write = 0;
-    else if (outbox->head - outbox->tail == OUTBOX_PACKETS)
+    else if (outbox->head - outbox->tail > OUTBOX_PACKETS - outbox->packets_max)
         return NULL;
     else {
         const size_t oldest = entry_at(outbox, outbox->tail)->offset;
@@ -58,7 +65,7 @@ void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, siz
 {
     *entry_at(outbox, outbox->head) = (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
     outbox->head++;
-    outbox->write += (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    outbox->write += outbox_step(bytes);
 }
 
 struct outbox_entry *outbox_oldest(const struct outbox *outbox)

@@ -2,7 +2,8 @@
  * that packets which are lent outlive the session. Not locked: the session's lock guards every call; the bytes
  * themselves are written and read outside it, by whoever holds the room or the entry.
  *
- * Access units lie one behind the other, each in one piece; room is given back in order, up to the oldest packet that
+ * Packets lie one behind the other, each in one piece; room is reserved for a whole access unit, which may come as
+ * several packets, and is given back in order, up to the oldest packet that
  * is still lent. */
 #ifndef SESSION_OUTBOX_H
 #define SESSION_OUTBOX_H
@@ -31,20 +32,23 @@ struct outbox {
     struct outbox_entry *entries;
     uint8_t *memory;
     size_t capacity;
-    size_t unit_max; /* of an access unit */
-    size_t write;    /* where the next one goes */
-    uint32_t head;   /* pushed */
-    uint32_t next;   /* taken by the receiver */
-    uint32_t tail;   /* freed */
+    size_t unit_max; /* of an access unit, in all its packets */
+    uint32_t packets_max;
+    size_t write;  /* where the next one goes */
+    uint32_t head; /* pushed */
+    uint32_t next; /* taken by the receiver */
+    uint32_t tail; /* freed */
 };
 
-/* unit_max is the largest access unit's bytes. False: no memory. */
-bool outbox_init(struct outbox *outbox, size_t unit_max);
+/* unit_max is the largest access unit's bytes, packets_max how many packets it may come in. False: no memory. */
+bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max);
 void outbox_finish(struct outbox *outbox);
 
 /* Whether an access unit of any size fits, and where it goes. NULL: the host must receive first. */
 uint8_t *outbox_reserve(struct outbox *outbox);
-/* Queues what was written there; description->bytes are `bytes`. */
+/* What a packet takes of that room: the next packet of the same access unit goes so far behind it. */
+size_t outbox_step(size_t bytes);
+/* Queues what was written there. */
 void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, size_t bytes);
 
 /* The oldest packet that waits, or NULL; and its bytes. */

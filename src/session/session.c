@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <libavutil/common.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,31 +29,57 @@ static bool reserve_memory(struct session *session)
     /* A picture may lie on its side, and strides are rounded up: room for both. */
     const size_t slot = FFMAX(picture_bytes(width, height), picture_bytes(height, width));
     const size_t pixels = (size_t)width * height;
+    const bool scales = config->resize == CULVERT_RESIZE_CANVAS ||
+                        (config->resize == CULVERT_RESIZE_BESIDE && session->codec->opens_slowly);
 
     session->frames = reserve(queue_bytes(slots, slot));
     session->submitter.scratch = reserve(convert_scratch(pixels));
-    if (session->frames == NULL || session->submitter.scratch == NULL ||
-        !outbox_init(&session->outbox, session->codec->bound(&largest)) ||
+    session->scaled = scales ? reserve(slot) : NULL;
+    if (session->frames == NULL || session->submitter.scratch == NULL || (scales && session->scaled == NULL) ||
+        !outbox_init(&session->outbox, session->codec->bound(&largest), FFMAX(config->slices, 1)) ||
         !staging_init(&session->staging, 4 * (uint64_t)pixels))
         return false;
     queue_init(session->frames->base, latest, slots, slot, &session->submitter.writer, &session->encoder.reader);
     return true;
 }
 
-/* Signals are the host's: its handlers must not run on a thread that it does not know. */
-static bool start_thread(struct session *session)
+struct codec_geometry session_geometry(const struct session *session, const struct frame *frame)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
-        return false;
-    session->running = pthread_create(&session->thread, NULL, encoder_run, session) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    struct codec_geometry geometry = epoch_geometry(frame);
+    if (session->config.resize != CULVERT_RESIZE_CANVAS)
+        return geometry;
+    if (session->canvas.width != 0)
+        return session->canvas;
+    if (session->config.canvas_width != 0) {
+        geometry.width = session->config.canvas_width;
+        geometry.height = session->config.canvas_height;
+    }
+    geometry.sar_num = geometry.sar_den = 1;
+    return geometry;
+}
+
+static bool start_threads(struct session *session)
+{
+    struct epoch *epoch = &session->encoder.epoch;
+    session->running = epoch_init(epoch, session->codec, &session->config, session->stream, &session->doorbell) &&
+                       platform_start_thread(&session->thread, encoder_run, session);
+    if (!session->running)
+        epoch_finish(epoch);
     return session->running;
 }
 
 /* What no larger frame is needed to refuse. */
 static const struct frame smallest = {.width = 2, .height = 2, .aspect_num = 1, .aspect_den = 1};
+
+static int check_abilities(const struct codec *codec, const struct culvert_config *config, char *why)
+{
+    const bool slices = config->slices > 1 && !codec->has_slices;
+    if (!slices && (config->layers == 1 || codec->has_layers))
+        return 0;
+    snprintf(why, CODEC_WHY, "%s is %" PRIu32 ", but %s has none: set 0, or take another codec",
+             slices ? "slices" : "layers", slices ? config->slices : config->layers, codec->name);
+    return CULVERT_E_UNSUPPORTED;
+}
 
 int session_open(const struct culvert_config *config, const struct codec *codec, struct session **out, char *why)
 {
@@ -70,11 +95,16 @@ int session_open(const struct culvert_config *config, const struct codec *codec,
     session->wanted.rate = config_rate(config);
     session->submitter.last_pts = -1;
     session->encoder.packet_pts = -1;
+    session->encoder.lost = session->wanted.lost = INT64_MAX;
+    pace_init(&session->encoder.pace);
+    budget_init(&session->encoder.budget);
     session->newest = epoch_geometry(&smallest);
     pthread_mutex_init(&session->lock, NULL);
     sem_init(&session->doorbell, 0, 0);
 
-    int error = codec->create(&session->config, &session->stream, why);
+    int error = check_abilities(codec, config, why);
+    if (error == 0)
+        error = codec->create(&session->config, &session->stream, why);
     if (error == 0)
         error = codec->admit(&session->config, &session->newest, &session->wanted.rate, why);
     if (error == 0 && !reserve_memory(session)) {
@@ -83,8 +113,7 @@ int session_open(const struct culvert_config *config, const struct codec *codec,
                  config->max_width, config->max_height);
         error = CULVERT_E_MEMORY;
     }
-    epoch_init(&session->encoder.epoch, codec, &session->config, session->stream);
-    if (error == 0 && !start_thread(session)) {
+    if (error == 0 && !start_threads(session)) {
         snprintf(why, CODEC_WHY, "the system gave no thread for the encoder: raise its limit on threads");
         error = CULVERT_E_SYSTEM;
     }
@@ -121,6 +150,7 @@ void session_destroy(struct session *session)
     staging_finish(&session->staging);
     outbox_finish(&session->outbox);
     region_unref(session->submitter.scratch);
+    region_unref(session->scaled);
     region_unref(session->frames);
     sem_destroy(&session->doorbell);
     pthread_cond_destroy(&session->changed);

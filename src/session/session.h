@@ -12,11 +12,17 @@
 
 #include "codec/codec.h"
 #include "frame/queue.h"
+#include "session/budget.h"
 #include "session/control.h"
+#include "session/deliver.h"
+#include "session/due.h"
 #include "session/epoch.h"
+#include "session/keys.h"
 #include "session/loan.h"
 #include "session/outbox.h"
+#include "session/pace.h"
 #include "session/stats.h"
+#include "session/still.h"
 #include "session/work.h"
 
 #define SESSION_TEXT 256
@@ -37,25 +43,39 @@ struct submitter {
 /* A frame on its way through the codec. */
 struct pending {
     struct frame frame;
-    uint32_t control; /* obeyed */
+    uint32_t control;       /* obeyed */
+    uint32_t width, height; /* visible, of the picture that the codec gets */
     uint32_t wait_us;
-    bool key, inserted;
+    unsigned due; /* enum due */
+    bool key, inserted, recovers, scaled, overdrawn;
 };
 
 /* The encoder thread's. */
 struct encoder {
     struct queue_reader reader;
     struct epoch epoch;
-    struct wanted order;                 /* what was wanted when the present work was found */
+    struct wanted order;    /* what was wanted when the present work was found */
+    struct codec_rate rate; /* of that, with the frame rate that was measured */
+    struct pace pace;
+    struct budget budget;
+    struct keys keys;
+    struct still still;
+    struct delivery delivery;
     uint8_t *room;                       /* in the outbox, for the present access unit */
+    unsigned due;                        /* enum due: why the present work is done, beside a new picture */
     struct pending pending[PENDING_MAX]; /* by tag */
     uint32_t tag;                        /* of the next picture */
     uint32_t oldest;                     /* whose outcome is open */
     bool begins, reopens;                /* the present epoch, and no packet has said so yet */
     uint32_t opening_us;                 /* what this epoch's encoder took to open; 0 once reported */
-    uint32_t encoded;                    /* content of the frame encoded last; 0: none */
     uint32_t keys_by_frames;             /* served, of frame.key */
     uint32_t keys_by_control;            /* served, of wanted.keys */
+    uint32_t resumed;                    /* served, of wanted.resumes */
+    int64_t lost;                        /* pts from which packets did not arrive; INT64_MAX: none */
+    bool recovers;                       /* the codec refers to none of them, and no packet has said so yet */
+    bool scaled;                         /* the frame encoded last, to a size that is not its own */
+    bool missed;                         /* the frame taken last was dropped for want of bits */
+    uint32_t width, height;              /* visible, of the packet before */
     bool key_owed;                       /* what should have served them yielded no access unit */
     uint32_t inserted;                   /* since the frame taken last */
     int64_t inserted_at;                 /* clock_now of the last attempt to */
@@ -68,6 +88,7 @@ struct session {
     const struct codec *codec;
     struct codec_stream *stream; /* the encoder thread's, once it runs */
     struct region *frames;       /* queue_shared and the slots */
+    struct region *scaled;       /* a picture, for frames that are scaled; NULL: none will be */
     pthread_t thread;
     bool running;
     sem_t doorbell;                /* the encoder's thread sleeps here alone; anyone rings */
@@ -87,9 +108,11 @@ struct session {
     bool failed;  /* frames failed, and the host was not told yet */
     int signal;   /* culvert_fd's descriptor; -1: nobody asked yet */
     struct wanted wanted;
+    struct codec_geometry canvas;   /* of every epoch, once a frame came; width 0: frames have their own */
     struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
     struct codec_geometry geometry; /* of the frame taken last */
     struct codec_rate opened;       /* of that frame's encoder at its opening; bitrate 0: none was encoded */
+    uint32_t open_encoders;         /* when work was found last */
     struct outbox outbox;
     struct staging staging;
     struct stats stats;
@@ -98,6 +121,9 @@ struct session {
 };
 
 /* ---- Life ------------------------------------------------------------------------------------------------------- */
+
+/* The geometry that a frame is to be encoded at. */
+struct codec_geometry session_geometry(const struct session *session, const struct frame *frame);
 
 /* config was resolved. 0 and a session whose thread runs, or an error with the reason in why, and nothing is held. */
 int session_open(const struct culvert_config *config, const struct codec *codec, struct session **session, char *why);

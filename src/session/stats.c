@@ -19,20 +19,31 @@ void stats_settle(struct stats *stats, enum outcome outcome)
     stats->last = outcome;
 }
 
-void stats_packet(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes, uint32_t total_us)
+void stats_bytes(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes)
 {
     stats->packets++;
     stats->bytes += bytes;
-    stats->control = packet->control;
-    if (packet->flags & CULVERT_PACKET_KEY)
-        stats->keyframes++;
-    latency_record(&stats->wait, packet->wait_us);
-    latency_record(&stats->encode, packet->encode_us);
-    if (packet->flags & CULVERT_PACKET_INSERTED) {
+    meter_add(&stats->sent, packet->pts, 8 * bytes);
+}
+
+void stats_unit(struct stats *stats, const struct culvert_packet *last, const struct pending *pending,
+                uint32_t total_us)
+{
+    const bool key = last->flags & CULVERT_PACKET_KEY;
+    stats->control = last->control;
+    stats->keyframes += key;
+    stats->overshot += pending->overdrawn;
+    stats->scaled += pending->scaled;
+    stats->refined += (pending->due & DUE_REFINEMENT) != 0;
+    stats->refreshed += (pending->due & DUE_REFRESH) != 0;
+    stats->recovered += pending->recovers && !key;
+    latency_record(&stats->wait, last->wait_us);
+    latency_record(&stats->encode, last->encode_us);
+    if (pending->inserted) {
         stats->inserted++;
         return;
     }
-    latency_record(&stats->convert, packet->convert_us);
+    latency_record(&stats->convert, last->convert_us);
     latency_record(&stats->total, total_us);
 }
 
@@ -72,6 +83,12 @@ static void copy_counts(const struct session *session, struct culvert_stats *out
     out->epochs = stats->epochs;
     out->reopened = stats->reopened;
     out->control = stats->control;
+    out->overshot = stats->overshot;
+    out->scaled = stats->scaled;
+    out->refined = stats->refined;
+    out->refreshed = stats->refreshed;
+    out->recovered = stats->recovered;
+    out->sent_kbps = meter_kbps(&stats->sent);
 }
 
 void session_stats(struct session *session, struct culvert_stats *out)
@@ -85,6 +102,9 @@ void session_stats(struct session *session, struct culvert_stats *out)
     out->fps_num = session->wanted.rate.fps_num;
     out->fps_den = session->wanted.rate.fps_den;
     out->paused = session->wanted.paused;
+    out->key_requests = session->wanted.keys;
+    out->losses = session->wanted.losses;
+    out->open_encoders = session->open_encoders;
     latency_summary(&session->stats.wait, &out->wait);
     latency_summary(&session->stats.convert, &out->convert);
     latency_summary(&session->stats.encode, &out->encode);

@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 #include "session/latency.h"
+#include "session/meter.h"
 
+struct pending;
 struct session;
-struct frame;
 
 /* What a frame comes to; in the order of culvert_stats. */
 enum outcome { ENCODED, SKIPPED, REPEATED, DROPPED, LOST, FAILED, OUTCOMES };
@@ -19,6 +20,8 @@ struct stats {
     enum outcome last;           /* of the frame settled last */
     uint64_t inserted, packets, bytes, keyframes;
     uint64_t epochs, reopened;
+    uint64_t overshot, scaled, refined, refreshed, recovered;
+    struct meter sent;
     uint32_t control; /* obeyed */
     struct latency wait, convert, encode, total;
 };
@@ -27,8 +30,11 @@ struct stats {
 void stats_take(struct stats *stats, uint32_t number);
 /* The oldest frame that was taken and not settled has this outcome. */
 void stats_settle(struct stats *stats, enum outcome outcome);
-/* A packet goes out; total_us counts from the call of submit. */
-void stats_packet(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes, uint32_t total_us);
+/* A packet goes out. */
+void stats_bytes(struct stats *stats, const struct culvert_packet *packet, uint64_t bytes);
+/* The last packet of an access unit went out; total_us counts from the call of submit. */
+void stats_unit(struct stats *stats, const struct culvert_packet *last, const struct pending *pending,
+                uint32_t total_us);
 
 /* A consistent snapshot, from any thread. */
 void session_stats(struct session *session, struct culvert_stats *out);

@@ -61,7 +61,7 @@ static int check_pts(struct session *session, int64_t pts, int64_t now, int64_t 
 static int check_codec(struct session *session, const struct frame *frame, char *why)
 {
     struct submitter *submitter = &session->submitter;
-    const struct codec_geometry geometry = epoch_geometry(frame);
+    const struct codec_geometry geometry = session_geometry(session, frame);
     if (epoch_same_geometry(&geometry, &submitter->admitted) &&
         submitter->admitted_at == atomic_load_explicit(&session->rate_changes, memory_order_relaxed))
         return 0;
@@ -188,7 +188,8 @@ static bool repeats(struct queue_writer *writer, const struct frame *frame)
     if (writer->submitted == 0)
         return false;
     const struct frame *before = queue_previous(writer);
-    if (before->width != frame->width || before->height != frame->height)
+    if (before->width != frame->width || before->height != frame->height || before->aspect_num != frame->aspect_num ||
+        before->aspect_den != frame->aspect_den)
         return false;
     const uint32_t width = picture_coded(frame->width), height = picture_coded(frame->height);
     const struct picture now = picture_over(queue_filling_pixels(writer), width, height);
@@ -223,6 +224,8 @@ static void publish(struct session *session, const struct culvert_frame *in, str
     frame->queued_at = clock_now();
     frame->convert_us = (uint32_t)(frame->queued_at - started);
     submitter->last_pts = frame->pts;
+    if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0)
+        session->canvas = session_geometry(session, frame);
     *queue_filling(&submitter->writer) = *frame;
     queue_publish(&submitter->writer);
 }

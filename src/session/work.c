@@ -2,8 +2,10 @@
 
 #include <libavutil/common.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/platform.h"
 #include "session/session.h"
 
@@ -22,23 +24,31 @@ int64_t work_insertion_time(const struct encoder *encoder)
 static void foresee_epoch(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
-    session->geometry = epoch_geometry(queue_taken(&encoder->reader));
+    session->geometry = session_geometry(session, queue_taken(&encoder->reader));
     if (!encoder->order.paused)
         session->opened = *epoch_opening(&encoder->epoch, &session->geometry, &encoder->order.rate);
 }
 
-/* The host asked for a key frame and submits nothing: it is due one frame interval after the last frame. */
+/* Without a new frame something may be due, one frame interval after the last frame at the earliest. */
 static enum work find_insertion(struct session *session, int64_t *deadline)
 {
-    const struct encoder *encoder = &session->encoder;
-    const bool wanted = encoder->order.keys != encoder->keys_by_control || encoder->key_owed;
-    if (encoder->order.paused || session->stats.taken == 0 || !wanted)
+    struct encoder *encoder = &session->encoder;
+    if (encoder->order.paused || session->stats.taken == 0)
         return WORK_WAIT;
-    *deadline = work_insertion_time(encoder);
-    if (clock_now() < *deadline)
+    encoder->due = due_next(session, deadline);
+    if (encoder->due == 0)
         return WORK_WAIT;
     foresee_epoch(session);
     return WORK_INSERT;
+}
+
+/* What did not arrive of what was sent; what was not sent yet cannot be lost. */
+static void note_loss(struct session *session)
+{
+    struct encoder *encoder = &session->encoder;
+    if (encoder->packet_pts >= 0 && session->wanted.lost <= encoder->packet_pts)
+        encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
+    session->wanted.lost = INT64_MAX;
 }
 
 static void note_taken(struct session *session)
@@ -47,6 +57,21 @@ static void note_taken(struct session *session)
     foresee_epoch(session);
     session->encoder.inserted = 0;
     session_changed(session);
+}
+
+/* What was opened beside the stream; and when the frame taken last still waits for another, that is asked for. */
+static void collect(struct session *session)
+{
+    struct encoder *encoder = &session->encoder;
+    char why[CODEC_WHY];
+    if (!epoch_collect(&encoder->epoch, why)) {
+        log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
+        snprintf(session->error, sizeof session->error, "%s", why);
+    }
+    if (encoder->scaled && epoch_waits(&encoder->epoch, &session->geometry))
+        epoch_ask(&encoder->epoch, &session->geometry, &encoder->order.rate,
+                  budget_share(&encoder->budget, &encoder->order.rate));
+    session->open_encoders = epoch_open_encoders(&encoder->epoch);
 }
 
 /* Room first, then the frame: what is taken is the newest at the moment when it can be encoded. */
@@ -63,6 +88,8 @@ static enum work find_work(struct session *session, int64_t *deadline)
         return WORK_END;
 
     encoder->order = session->wanted;
+    note_loss(session);
+    collect(session);
     encoder->room = outbox_reserve(&session->outbox);
     session->starved = encoder->room == NULL && !encoder->order.paused;
     if (session->starved) {

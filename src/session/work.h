@@ -11,7 +11,7 @@ struct session;
 enum work {
     WORK_WAIT,
     WORK_FRAME,  /* a frame was taken */
-    WORK_INSERT, /* a key frame is due, and no frame has come */
+    WORK_INSERT, /* something is due (encoder.due), and no frame has come */
     WORK_END     /* the session closes, or everything that will ever come was taken */
 };
 

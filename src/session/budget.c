@@ -1,0 +1,50 @@
+#include "session/budget.h"
+
+#include <libavutil/common.h>
+#include <math.h>
+
+void budget_init(struct budget *budget)
+{
+    *budget = (struct budget){.time = -1};
+}
+
+/* A kilobit per second is a bit per millisecond. */
+static double burst(const struct codec_rate *rate)
+{
+    return (double)rate->bitrate_kbps * rate->burst_ms;
+}
+
+static double limit(const struct codec_rate *rate)
+{
+    return -(double)rate->bitrate_kbps * BUDGET_DEBT_MS;
+}
+
+void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *rate)
+{
+    if (budget->time < 0)
+        budget->bits = burst(rate);
+    else if (time > budget->time)
+        budget->bits = fmin(burst(rate), budget->bits + (double)(time - budget->time) * rate->bitrate_kbps / 1000);
+    budget->time = FFMAX(budget->time, time);
+}
+
+void budget_spend(struct budget *budget, uint64_t bits)
+{
+    budget->bits -= (double)bits;
+}
+
+bool budget_is_overdrawn(const struct budget *budget, const struct codec_rate *rate)
+{
+    return budget->bits < limit(rate);
+}
+
+int64_t budget_relief(const struct budget *budget, const struct codec_rate *rate)
+{
+    const double missing = fmax(0, limit(rate) - budget->bits);
+    return budget->time + (int64_t)ceil(missing / rate->bitrate_kbps * 1000);
+}
+
+double budget_share(const struct budget *budget, const struct codec_rate *rate)
+{
+    return budget->time < 0 ? 1 : av_clipd(budget->bits / burst(rate), 0, 1);
+}

@@ -1,0 +1,120 @@
+#include "session/due.h"
+
+#include <libavutil/common.h>
+#include <libavutil/mathematics.h>
+
+#include "base/clock.h"
+#include "session/session.h"
+
+/* A key frame that no governor delays. */
+static bool key_is_ungoverned(const struct encoder *encoder, const struct frame *frame)
+{
+    return encoder->key_owed || frame->key != encoder->keys_by_frames || encoder->order.resumes != encoder->resumed;
+}
+
+static bool key_is_asked_for(const struct encoder *encoder)
+{
+    return encoder->order.keys != encoder->keys_by_control;
+}
+
+static bool key_is_periodic(const struct session *session, const struct frame *frame)
+{
+    const struct codec_rate *rate = &session->encoder.order.rate;
+    const int64_t period = av_rescale((int64_t)session->config.keyint * 1000000, rate->fps_den, rate->fps_num);
+    /* Half an interval early, for a host's pts jitters. */
+    return period > 0 && frame->pts - session->encoder.key_pts >= period - work_interval(rate) / 2;
+}
+
+static bool recovery_is_due(const struct encoder *encoder)
+{
+    /* One that the codec dropped is due still; one that it holds back comes with the next frames. */
+    const bool dropped = encoder->recovers && encoder->oldest == encoder->tag && encoder->epoch.present != NULL;
+    return encoder->lost != INT64_MAX || dropped;
+}
+
+static bool is_coarse(const struct session *session)
+{
+    const struct still *still = &session->encoder.still;
+    return !(session->config.flags & CULVERT_CONFIG_COARSE_STILLS) && still->qp > session->codec->fine_qp &&
+           still->refinements < STILL_REFINEMENTS && !session->encoder.scaled;
+}
+
+static int64_t refresh_us(const struct session *session)
+{
+    return session->config.refresh_ms == CULVERT_NEVER ? INT64_MAX : (int64_t)session->config.refresh_ms * 1000;
+}
+
+/* With a frame that repeats the one encoded last: by the frames' own time. */
+static unsigned due_still(const struct session *session, const struct frame *frame)
+{
+    const struct still *still = &session->encoder.still;
+    if (frame->content != still->content)
+        return 0;
+    if (frame->pts - still->pts >= refresh_us(session))
+        return DUE_REFRESH;
+    return is_coarse(session) && frame->pts - still->begun_pts >= STILL_AFTER ? DUE_REFINEMENT : 0;
+}
+
+unsigned due_now(const struct session *session)
+{
+    const struct encoder *encoder = &session->encoder;
+    const struct frame *frame = queue_taken(&encoder->reader);
+    const bool key = key_is_ungoverned(encoder, frame) || key_is_periodic(session, frame) ||
+                     (key_is_asked_for(encoder) && clock_now() >= encoder->keys.next);
+    return (key ? DUE_KEY : 0u) | (recovery_is_due(encoder) ? DUE_RECOVERY : 0u) | due_still(session, frame);
+}
+
+/* Something is due at this moment: now, or not before the deadline at the latest. */
+struct search {
+    int64_t now, deadline;
+    unsigned due;
+};
+
+static void add(struct search *search, enum due reason, int64_t moment)
+{
+    if (moment <= search->now)
+        search->due |= reason;
+    else
+        search->deadline = FFMIN(search->deadline, moment);
+}
+
+/* When the media time reaches this, should no frame come. */
+static int64_t moment_of(const struct encoder *encoder, int64_t pts)
+{
+    const struct frame *frame = queue_taken(&encoder->reader);
+    return av_sat_add64(frame->queued_at, av_sat_sub64(pts, frame->pts));
+}
+
+static void search_still(const struct session *session, struct search *search, int64_t soon)
+{
+    const struct still *still = &session->encoder.still;
+    if (queue_taken(&session->encoder.reader)->content != still->content || session->encoder.scaled)
+        return;
+    if (is_coarse(session))
+        add(search, DUE_REFINEMENT, FFMAX(soon, still->begun_at + STILL_AFTER));
+    if (session->config.refresh_ms != CULVERT_NEVER)
+        add(search, DUE_REFRESH, FFMAX(soon, still->at + refresh_us(session)));
+}
+
+unsigned due_next(const struct session *session, int64_t *deadline)
+{
+    const struct encoder *encoder = &session->encoder;
+    const int64_t soon = work_insertion_time(encoder);
+    struct search search = {.now = clock_now(), .deadline = CLOCK_NEVER};
+    if (key_is_ungoverned(encoder, queue_taken(&encoder->reader)))
+        add(&search, DUE_KEY, soon);
+    if (key_is_asked_for(encoder))
+        add(&search, DUE_KEY, FFMAX(soon, encoder->keys.next));
+    if (recovery_is_due(encoder))
+        add(&search, DUE_RECOVERY, soon);
+    if (encoder->scaled && epoch_is_warm(&encoder->epoch, &session->geometry))
+        add(&search, DUE_EPOCH, soon);
+    else if (encoder->scaled && encoder->epoch.retry_at > search.now)
+        search.deadline = FFMIN(search.deadline, encoder->epoch.retry_at);
+    if (encoder->missed)
+        add(&search, DUE_CATCH_UP,
+            FFMAX(soon, moment_of(encoder, budget_relief(&encoder->budget, &encoder->order.rate))));
+    search_still(session, &search, soon);
+    *deadline = search.deadline;
+    return search.due;
+}
