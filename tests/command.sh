@@ -8,14 +8,20 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$dir" || exit 1
 
-# check NAME PROGRAM...: the test that NAME states, a function that is named like it; skipped without the programs.
+# has CODEC: whether this build has it.
+has() {
+    "$culvert" doctor | grep "^$1 " | grep -qv missing
+}
+
+# check NAME NEED...: the test that NAME states, a function that is named like it; skipped without the codecs and
+# programs that it needs.
 check() {
     name=$1
     shift
     number=$((number + 1))
     for need in "$@"; do
-        if [ "$need" = h264 ]; then
-            [ "$codec" = h264 ] && continue
+        if [ "$need" = h264 ] || [ "$need" = vp8 ]; then
+            has "$need" && continue
         elif command -v "$need" >/dev/null; then
             continue
         fi
@@ -80,8 +86,9 @@ sizes() {
         awk -F, 'NF > 1 { print $1 "x" $2 }' | uniq -c | awk '{ printf "%s%s %s", (NR > 1) ? ", " : "", $1, $2 }'
 }
 
+# An inserted packet has a pts of its own, which ffmpeg's count of frames would not tell from that of its frame.
 decodes() {
-    complaints=$(ffmpeg -nostdin -v error -i "$1" -f null - 2>&1)
+    complaints=$(ffmpeg -nostdin -v error -i "$1" -enc_time_base -1 -f null - 2>&1)
     [ -z "$complaints" ] || no "$1: $complaints" || return 1
     [ "$(sizes "$1")" = "$2" ] || no "$1 decodes to $(sizes "$1") instead of $2"
 }
@@ -139,6 +146,25 @@ encode x.y4m -o out.h264 --speed 11
 encode x.y4m -o out.h264 --threads 0
 encode x.y4m -o out.h264 --threads 9
 encode x.y4m -o out.h264 --slices 9
+encode x.y4m -o out.h264 --codec vp8
+encode x.y4m -o out.264 --codec vp9
+encode x.y4m -o OUT.H264 --codec vp9
+demo -o out.h264 --codec vp8
+encode x.y4m -o out.h264 --layers 0
+encode x.y4m -o out.h264 --layers 4
+encode x.y4m -o out.h264 --references 1
+encode x.y4m -o out.h264 --references 17
+encode x.y4m -o out.h264 --resize slowly
+encode x.y4m -o out.h264 --canvas 1x480
+encode x.y4m -o out.h264 --filter cubic
+encode x.y4m -o out.h264 --floor round
+encode x.y4m -o out.h264 --warm 0
+encode x.y4m -o out.h264 --warm 9
+encode x.y4m -o out.h264 --refresh 19
+encode x.y4m -o out.h264 --refresh 3600001
+encode x.y4m -o out.h264 --refresh always
+encode x.y4m -o out.h264 --repeats=1
+demo --coarse-stills=yes
 encode x.y4m -o out.h264 --keyint 1000001
 encode x.y4m -o out.h264 --profile extended
 encode x.y4m -o out.h264 --level high
@@ -172,7 +198,8 @@ LINES
 settings_that_the_session_refuses_exit_2_and_leave_the_output_alone() {
     printf 'YUV4MPEG2 W4 H2 F60:1\nFRAME\nYYYYYYYYUUVV' >small.y4m
     echo kept >kept.h264
-    for options in '--options bogus=1' '--options qp=x:' '--endpoint unix:/nowhere' '--slots 8 --policy latest'; do
+    for options in '--options bogus=1' '--options qp=x:' '--endpoint unix:/nowhere' '--slots 8 --policy latest' \
+        '--canvas 641x480' '--canvas 640x480 --resize beside'; do
         # shellcheck disable=SC2086
         run 2 encode small.y4m -o kept.h264 --codec "$codec" $options || return 1
     done
@@ -267,6 +294,119 @@ a_bitrate_profile_and_level_hold() {
     run 1 encode b.y4m -o low.h264 -b 60 --level 1 && says 'b.y4m: frame 1: ' && [ ! -e low.h264 ]
 }
 
+# ---- IVF
+
+# ivf FILE: "FOURCC WIDTHxHEIGHT N frames, LENGTH ms", of a file that is whole and whose pts rise.
+ivf() {
+    python3 -c '
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+magic, version, size, fourcc, width, height, num, den, length = struct.unpack_from("<4sHH4sHHIIQ", data)
+assert (magic, version, size, num, den) == (b"DKIF", 0, 32, 1000000, 1), data[:32]
+at, frames, last = 32, 0, -1
+while at < len(data):
+    size, pts = struct.unpack_from("<IQ", data, at)
+    assert pts > last and 0 < size <= len(data) - at - 12, f"frame {frames}: {size} bytes, pts {pts} after {last}"
+    at, frames, last = at + 12 + size, frames + 1, pts
+print(f"{fourcc.decode()} {width}x{height} {frames} frames, {length / 1000:.0f} ms")' "$1"
+}
+
+# holds FILE TEXT: ivf says so of it.
+holds() {
+    said=$(ivf "$1" 2>&1)
+    [ "$said" = "$2" ] || no "$1: '$said' instead of '$2'"
+}
+
+vp8_and_vp9_go_into_ivf_in_every_size() {
+    clip_of a.y4m 40 scale=320:240 && clip_of b.y4m 40 scale=321:239 && clip_of c.y4m 40 scale=400:300 || return 1
+    for row in vp8:VP80 vp9:VP90; do
+        run 0 encode --codec "${row%:*}" a.y4m b.y4m c.y4m -o three.ivf --json &&
+            counts codec="${row%:*}" frames=120 packets=120 epochs=3 dropped=0 scaled=0 &&
+            holds three.ivf "${row#*:} 320x240 120 frames, 2000 ms" &&
+            decodes three.ivf '40 320x240, 40 322x240, 40 400x300' || return 1
+    done
+}
+
+vpxdec_follows_the_sizes_of_an_ivf_file() {
+    clip_of a.y4m 20 scale=320:240 && clip_of b.y4m 20 scale=400:300 || return 1
+    for vpx in vp8 vp9; do
+        run 0 encode --codec $vpx a.y4m b.y4m a.y4m -o sizes.ivf &&
+            vpxdec --i420 -o sizes.yuv sizes.ivf && above 30 "$(tail -c $((20 * 320 * 240 * 3 / 2)) sizes.yuv |
+                psnr '[0][1]psnr' -f rawvideo -pix_fmt yuv420p -r 60 -s 320x240 -i - -r 60 -i a.y4m)" $vpx || return 1
+    done
+}
+
+the_outputs_name_chooses_the_codec_and_the_container() {
+    clip_of a.y4m 10 scale=64:48 || return 1
+    for row in x.ivf:vp8:VP80 X.IVF:vp8:VP80 'x.ivf --codec vp9:vp9:VP90' 'x.ivf --codec h264:h264:H264' \
+        'x.bin --codec vp9:vp9:VP90'; do
+        file=${row%% *} file=${file%%:*} rest=${row#*:}
+        # shellcheck disable=SC2086
+        run 0 encode a.y4m --json -o ${row%%:*} && counts "codec=${rest%:*}" packets=10 &&
+            holds "$file" "${rest#*:} 64x48 10 frames, 167 ms" && decodes "$file" '10 64x48' || return 1
+    done
+    run 0 encode a.y4m -o x.bin --json && counts codec=h264 && run 0 encode a.y4m -o x.264 --json && cmp x.bin x.264
+}
+
+vp9_is_not_put_where_h264_is_looked_for() {
+    printf 'YUV4MPEG2 W4 H2 F60:1\nFRAME\nYYYYYYYYUUVV' >small.y4m
+    run 2 encode small.y4m -o small.264 --codec vp9 && says 'small.264: .*\.ivf' && [ ! -e small.264 ]
+}
+
+slices_of_one_picture_are_one_frame_of_ivf() {
+    clip_of a.y4m 20 scale=320:240 && run 0 encode a.y4m -o slices.ivf --codec h264 --slices 4 --json &&
+        holds slices.ivf 'H264 320x240 20 frames, 333 ms' && decodes slices.ivf '20 320x240' &&
+        counts packets=80 &&
+        run 0 encode a.y4m -o slices.h264 --slices 4 && decodes slices.h264 '20 320x240'
+}
+
+ivf_goes_through_a_pipe_but_for_its_length() {
+    made a.y4m 64 48 30 60:1 && run 0 encode --codec null a.y4m -o file.ivf && ln -s /dev/stdout stdout.ivf &&
+        "$culvert" encode --codec null -q a.y4m -o stdout.ivf 2>stderr | cat >pipe.ivf &&
+        holds pipe.ivf 'NULL 64x48 30 frames, 0 ms' && holds file.ivf 'NULL 64x48 30 frames, 500 ms' || return 1
+    tail -c +33 file.ivf >file.rest
+    tail -c +33 pipe.ivf | cmp - file.rest
+}
+
+ivf_in_a_file_that_the_shell_opened_gets_its_length() {
+    clip_of a.y4m 30 scale=64:48 && "$culvert" encode --codec vp8 -q a.y4m -o - >out.ivf &&
+        holds out.ivf 'VP80 64x48 30 frames, 500 ms' || return 1
+    printf 'before' >more.ivf
+    "$culvert" encode --codec vp8 -q a.y4m -o - >>more.ivf
+    [ "$(head -c 10 more.ivf)" = beforeDKIF ] && tail -c +7 more.ivf >rest.ivf &&
+        holds rest.ivf 'VP80 64x48 30 frames, 0 ms'
+}
+
+a_disk_that_fills_up_leaves_an_ivf_file_that_is_whole() {
+    made a.y4m 64 48 30 60:1 || return 1
+    (
+        trap '' XFSZ
+        ulimit -f 64
+        run 1 encode --codec null --options pixels=1 a.y4m -o full.ivf
+    ) && says '^culvert: full.ivf: cannot be written: File too large$' &&
+        holds full.ivf 'NULL 64x48 7 frames, 117 ms'
+}
+
+a_signal_leaves_an_ivf_file_that_is_whole() {
+    made a.y4m 64 48 300 60:1 || return 1
+    "$culvert" encode --codec null -r a.y4m -o out.ivf --json >stdout 2>stderr &
+    sleep 0.5
+    kill -TERM $! && wait $! || no "status $?: $(cat stderr)" || return 1
+    frames=$(figure packets)
+    holds out.ivf "NULL 64x48 $frames frames, $(awk -v frames="$frames" 'BEGIN { printf "%.0f", frames / 0.06 }') ms"
+}
+
+# ---- Sizes
+
+a_canvas_holds_every_size_in_one_epoch() {
+    clip_of a.y4m 20 scale=320:240 && clip_of b.y4m 20 scale=256:224 || return 1
+    run 0 encode a.y4m b.y4m -o canvas.h264 --canvas 640x480 --filter nearest --json &&
+        counts epochs=1 frames=40 packets=40 && decodes canvas.h264 '40 640x480' &&
+        run 0 encode a.y4m b.y4m -o canvas.h264 --resize canvas --json && counts epochs=1 &&
+        decodes canvas.h264 '40 320x240' && run 0 encode a.y4m -o canvas.h264 --canvas 3000x2000 --json &&
+        decodes canvas.h264 '20 3000x2000'
+}
+
 # ---- Without a codec
 
 # made FILE WIDTH HEIGHT FRAMES RATE: Y4M of grey frames, each of its own shade.
@@ -293,7 +433,9 @@ inputs_follow_one_another_in_size_and_rate() {
 
 a_frame_that_repeats_is_counted() {
     printf 'YUV4MPEG2 W4 H2 F60:1\nFRAME\nYYYYYYYYUUVVFRAME\nYYYYYYYYUUVVFRAME\nyYYYYYYYUUVV' >same.y4m
-    run 0 encode --codec null same.y4m -o out.null --json && counts frames=3 packets=2 repeated=1
+    run 0 encode --codec null same.y4m -o out.ivf --json && counts frames=3 packets=2 repeated=1 &&
+        run 0 encode --codec null same.y4m -o same.ivf --json --repeats && counts frames=3 packets=3 repeated=1 &&
+        [ "$(ivf same.ivf)" = 'NULL 4x2 2 frames, 50 ms' ] || no "$(ivf same.ivf)"
 }
 
 frames_are_taken_in_their_time() {
@@ -385,11 +527,20 @@ a_signal_ends_the_input_and_not_the_output() {
 
 the_demo_plays_ten_epochs_that_decode() {
     run 0 demo --media "$clip" -o demo.h264 --keyint 30 --json && counts epochs=10 failed=0 || return 1
-    [ "$(grep -c '^ *[0-9]* *[0-9]*x[0-9]* ' stderr)" = 10 ] || no "$(cat stderr)" || return 1
+    [ "$(grep -c '^ *[0-9]*x[0-9]*  *[0-9]*x[0-9]* ' stderr)" = 10 ] || no "$(cat stderr)" || return 1
     [ "$(figure frames)" = 600 ] || no "$(figure frames) frames" || return 1
     played=$(sizes demo.h264 | sed 's/[0-9]* \([0-9]*x\)/\1/g')
     [ "$played" = '320x240, 256x224, 322x240, 512x240, 640x480, 256x224, 368x240, 640x480, 256x224, 320x240' ] ||
-        no "$played"
+        no "$played" || return 1
+    counts losses=1 && grep -q '  3 lost, ' stderr || no "$(cat stderr)"
+}
+
+the_demo_plays_vp9_in_one_canvas() {
+    run 0 demo --codec vp9 --media "$clip" -o demo.ivf --canvas 320x240 --references 0 --json &&
+        counts codec=vp9 epochs=1 losses=1 recovered=0 failed=0 || return 1
+    [ "$(grep -c '^ *[0-9]*x[0-9]*  *320x240 ' stderr)" = 10 ] && grep -q '3 lost, a key frame' stderr ||
+        no "$(cat stderr)" || return 1
+    decodes demo.ivf "$(figure packets) 320x240"
 }
 
 the_demo_says_what_is_missing() {
@@ -411,6 +562,16 @@ check every_raw_format_comes_out_in_its_colours h264 ffmpeg python3
 check standard_input_and_output_carry_the_same_stream h264 ffmpeg python3
 check rotation_and_scale_change_the_size_and_the_aspect_is_kept h264 ffmpeg ffprobe
 check a_bitrate_profile_and_level_hold h264 ffmpeg ffprobe python3
+check vp8_and_vp9_go_into_ivf_in_every_size vp8 ffmpeg ffprobe python3
+check vpxdec_follows_the_sizes_of_an_ivf_file vp8 ffmpeg vpxdec
+check the_outputs_name_chooses_the_codec_and_the_container h264 vp8 ffmpeg ffprobe python3
+check vp9_is_not_put_where_h264_is_looked_for
+check slices_of_one_picture_are_one_frame_of_ivf h264 ffmpeg ffprobe python3
+check ivf_goes_through_a_pipe_but_for_its_length python3
+check ivf_in_a_file_that_the_shell_opened_gets_its_length vp8 ffmpeg python3
+check a_disk_that_fills_up_leaves_an_ivf_file_that_is_whole python3
+check a_signal_leaves_an_ivf_file_that_is_whole python3
+check a_canvas_holds_every_size_in_one_epoch h264 ffmpeg ffprobe python3
 check inputs_follow_one_another_in_size_and_rate python3
 check a_frame_that_repeats_is_counted python3
 check frames_are_taken_in_their_time python3
@@ -423,5 +584,6 @@ check a_full_disk_is_an_error python3
 check a_closed_pipe_is_an_error python3
 check a_signal_ends_the_input_and_not_the_output python3
 check the_demo_plays_ten_epochs_that_decode h264 ffmpeg ffprobe python3
+check the_demo_plays_vp9_in_one_canvas vp8 ffmpeg ffprobe python3
 check the_demo_says_what_is_missing ffmpeg
 echo "1..$number"

@@ -4,85 +4,147 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <libyuv/scale_argb.h>
 
 #include "clip.h"
 #include "console.h"
 #include "interrupt.h"
-#include "output.h"
 #include "pace.h"
 #include "settings.h"
 #include "stream.h"
 
-#define WHY 512
-
-/* What PlayStation games switch among, and two odd ones. */
-static const struct {
+/* What PlayStation games switch among, and two odd ones, a second each; and what else befalls a stream. */
+static const struct scene {
     uint32_t width, height;
-} sizes[] = {{320, 240}, {256, 224}, {321, 239}, {512, 240}, {640, 480},
-             {255, 223}, {368, 240}, {640, 480}, {256, 224}, {320, 240}};
+    bool half;  /* the network has room for half the bitrate */
+    bool still; /* the game is paused */
+    bool loss;  /* frames do not arrive */
+} scenes[] = {
+    {.width = 320, .height = 240},
+    {.width = 256, .height = 224},
+    {.width = 321, .height = 239},
+    {.width = 512, .height = 240},
+    {.width = 640, .height = 480, .half = true},
+    {.width = 255, .height = 223, .half = true},
+    {.width = 368, .height = 240},
+    {.width = 640, .height = 480},
+    {.width = 256, .height = 224, .still = true},
+    {.width = 320, .height = 240, .loss = true},
+};
 enum {
-    SIZES = sizeof sizes / sizeof sizes[0],
-    HOLD = CLIP_RATE, /* frames that each size stays */
-    FRAMES = SIZES * HOLD,
+    SCENES = sizeof scenes / sizeof scenes[0],
+    HOLD = CLIP_RATE, /* frames that each lasts */
+    FRAMES = SCENES * HOLD,
+    LOSS = 44, /* the frame of the scene before which a loss is reported */
+    LOST = 3,  /* of the frames before it */
     LARGEST = 640 * 480,
+    BITRATE = 4000, /* the library's default */
 };
 
-/* A line of the table: an epoch. */
+/* A line of the table: a scene, as a viewer meets it. */
 struct row {
-    uint32_t epoch, width, height;
-    uint64_t packets, bytes;
-    int64_t duration;
-    int64_t delay; /* from the first frame of this size to its packet */
+    const struct scene *scene;
+    uint32_t width, height; /* of the stream */
+    bool met;               /* a packet of the scene's own size has come, after `delay` from its first frame */
+    uint64_t units, scaled, bytes;
+    int64_t duration, delay, gap;
 };
 
 struct demo {
     struct settings settings;
     struct clip clip;
-    struct output output;
     struct stream stream;
     int64_t submitted[FRAMES + 1]; /* when, by frame number; written before the frame's packet can come */
-    uint64_t last;                 /* number of the last packet's frame */
+    int64_t arrived;               /* the last packet; or when the game went on after it had stood still */
+    int64_t reported;              /* when frames were reported lost */
+    int64_t recovery;              /* from then to the packet that answers; 0: none yet */
+    bool recovered_by_key;
     struct row row;
-    FILE *table; /* NULL: none */
+    int64_t media; /* that was submitted */
+    FILE *table;   /* NULL: none */
     uint8_t pixels[4 * LARGEST];
-    char why[WHY];
+    char why[STREAM_WHY];
 };
+
+static void print_events(const struct demo *demo)
+{
+    const struct row *row = &demo->row;
+    if (row->scene->half)
+        fputs("  half the bitrate", demo->table);
+    if (row->scene->still)
+        fputs("  a still picture", demo->table);
+    if (row->scaled > 0)
+        fprintf(demo->table, "  %" PRIu64 " scaled", row->scaled);
+    if (row->scene->loss && demo->recovery > 0)
+        fprintf(demo->table, "  %d lost, %s after %.2f ms", LOST,
+                demo->recovered_by_key ? "a key frame" : "recovered without a key frame", (double)demo->recovery / 1e3);
+}
 
 static void print_row(const struct demo *demo)
 {
     const struct row *row = &demo->row;
-    if (!demo->table || row->packets == 0)
+    if (!demo->table || row->units == 0)
         return;
-    char size[24];
-    snprintf(size, sizeof size, "%" PRIu32 "x%" PRIu32, row->width, row->height);
-    fprintf(demo->table, "%5" PRIu32 "  %-9s %7" PRIu64 " %8.0f %12.2f ms\n", row->epoch, size, row->packets,
-            report_kbps(row->bytes, row->duration), (double)row->delay / 1e3);
+    char game[24], stream[24];
+    snprintf(game, sizeof game, "%" PRIu32 "x%" PRIu32, row->scene->width, row->scene->height);
+    snprintf(stream, sizeof stream, "%" PRIu32 "x%" PRIu32, row->width, row->height);
+    fprintf(demo->table, "%-8s  %-8s %8" PRIu64 " %8.0f %10.2f ms %10.2f ms", game, stream, row->units,
+            report_kbps(row->bytes, row->duration), (double)row->delay / 1e3, (double)row->gap / 1e3);
+    print_events(demo);
+    fputc('\n', demo->table);
     fflush(demo->table);
 }
 
-/* The first frame of a size may have given way to a newer one: the wait began with it all the same. */
-static void begin_row(struct demo *demo, const struct culvert_packet *packet, int64_t arrived)
+/* The first frame of a scene may have given way to a newer one: the wait began with it all the same. */
+static int64_t scene_began(const struct demo *demo, const struct scene *scene)
 {
-    const uint64_t switched = (packet->frame - 1) / HOLD * HOLD + 1;
-    const uint64_t first = switched > demo->last ? switched : demo->last + 1;
-    demo->row = (struct row){.epoch = packet->epoch, .width = packet->width, .height = packet->height};
-    demo->row.delay = arrived - demo->submitted[first];
+    return demo->submitted[(scene - scenes) * HOLD + 1];
+}
+
+static void begin_row(struct demo *demo, const struct scene *scene)
+{
+    const bool stood = demo->row.scene && demo->row.scene->still;
+    if (!demo->row.scene || stood)
+        demo->arrived = scene_began(demo, scene);
+    demo->row = (struct row){.scene = scene};
+}
+
+/* Slices count with the first of them; a gap is none where the game stands still. */
+static void note_unit(struct demo *demo, const struct culvert_packet *packet, int64_t arrived)
+{
+    struct row *row = &demo->row;
+    const bool scaled = packet->flags & CULVERT_PACKET_SCALED;
+    row->units++;
+    row->scaled += scaled;
+    row->width = packet->width;
+    row->height = packet->height;
+    row->duration += packet->duration;
+    if (!row->met && !scaled)
+        row->delay = arrived - scene_began(demo, row->scene);
+    row->met = row->met || !scaled;
+    if (!row->scene->still && arrived - demo->arrived > row->gap)
+        row->gap = arrived - demo->arrived;
+    demo->arrived = arrived;
+    if (packet->flags & CULVERT_PACKET_RECOVERY) {
+        demo->recovery = arrived - demo->reported;
+        demo->recovered_by_key = packet->flags & CULVERT_PACKET_KEY;
+    }
 }
 
 static void watch(void *context, const struct culvert_packet *packet, size_t bytes, int64_t arrived)
 {
     struct demo *demo = context;
-    if (packet->flags & CULVERT_PACKET_EPOCH) {
+    const struct scene *scene = &scenes[(packet->frame - 1) / HOLD];
+    if (bytes == 0)
+        return;
+    if (scene != demo->row.scene) {
         print_row(demo);
-        begin_row(demo, packet, arrived);
+        begin_row(demo, scene);
     }
-    demo->row.packets++;
+    if (packet->flags & CULVERT_PACKET_FIRST_SLICE)
+        note_unit(demo, packet, arrived);
     demo->row.bytes += bytes;
-    demo->row.duration += packet->duration;
-    demo->last = packet->frame;
 }
 
 static void draw(struct demo *demo, size_t n, const struct culvert_frame *frame)
@@ -92,68 +154,70 @@ static void draw(struct demo *demo, size_t n, const struct culvert_frame *frame)
               height, kFilterBilinear);
 }
 
-static int play(struct demo *demo)
+static int64_t pts_of(size_t n)
+{
+    return (int64_t)n * 1000000 / CLIP_RATE;
+}
+
+/* What changes with a scene's first frame, and in its midst. */
+static void direct(struct demo *demo, size_t n)
+{
+    const struct scene *scene = &scenes[n / HOLD];
+    const uint32_t given = demo->settings.config.bitrate_kbps, whole = given ? given : BITRATE;
+    const bool halves = n >= HOLD && scene->half != scene[-1].half;
+    if (n % HOLD == 0 && halves)
+        culvert_set_bitrate(demo->stream.session, scene->half ? (whole + 1) / 2 : whole, NULL);
+    if (n % HOLD != LOSS || !scene->loss)
+        return;
+    demo->reported = pace_now();
+    culvert_report_loss(demo->stream.session, pts_of(n - LOST), NULL);
+}
+
+static void play(struct demo *demo)
 {
     struct culvert_frame frame = {
         .size = sizeof frame, .format = CULVERT_FORMAT_BGRA, .aspect_num = 4, .aspect_den = 3};
     const int64_t start = pace_now();
     for (size_t n = 0; n < FRAMES; n++) {
-        frame.width = sizes[n / HOLD].width;
-        frame.height = sizes[n / HOLD].height;
-        draw(demo, n, &frame);
-        pace_until(start + (int64_t)n * 1000000 / CLIP_RATE);
+        const struct scene *scene = &scenes[n / HOLD];
+        frame.width = scene->width;
+        frame.height = scene->height;
+        if (n % HOLD == 0 || !scene->still)
+            draw(demo, n, &frame);
+        pace_until(start + pts_of(n));
+        direct(demo, n);
         demo->submitted[n + 1] = pace_now();
-        frame.pts = demo->submitted[n + 1] - start;
+        frame.pts = pts_of(n);
         if (stream_submit(&demo->stream, &frame, demo->pixels, sizeof demo->pixels, demo->why) < 0)
-            return -1;
+            return;
+        demo->media = pts_of(n + 1);
     }
-    return 0;
-}
-
-static int conclude(struct demo *demo, struct report *report)
-{
-    const struct settings *settings = &demo->settings;
-    const bool piped = settings->output && strcmp(settings->output, "-") == 0;
-    print_row(demo);
-    if (settings->json)
-        report_json(piped ? stderr : stdout, report);
-    if (demo->why[0])
-        return fail("%s", demo->why);
-    if (demo->table)
-        report_text(demo->table, settings->output ? settings->output : "totals", report);
-    return STATUS_OK;
 }
 
 static int encode_stream(struct demo *demo)
 {
     struct settings *settings = &demo->settings;
-    struct report report;
-    char why[STREAM_WHY];
     settings_rate(settings, CLIP_RATE, 1);
-    const int result = stream_open(&demo->stream, &settings->config, why);
-    if (result < 0) {
-        if (demo->stream.output)
-            output_close(&demo->output, demo->why);
-        return settings_status(result) == STATUS_USAGE ? misuse("demo", "%s", why) : fail("%s", why);
-    }
+    const int status = stream_open(&demo->stream, settings);
+    if (status != STATUS_OK)
+        return status;
     if (demo->table)
-        fprintf(demo->table, "epoch  size      packets     kbps  first packet\n");
+        fprintf(demo->table, "game      stream     frames     kbps  first frame   longest gap\n");
     play(demo);
-    if (stream_close(&demo->stream, &report, why) < 0)
-        snprintf(demo->why, WHY, "%s", why);
-    if (demo->stream.output && output_close(&demo->output, why) < 0 && !demo->why[0])
-        snprintf(demo->why, WHY, "%s", why);
-    report.media = (int64_t)report.stats.submitted * 1000000 / CLIP_RATE;
-    return conclude(demo, &report);
+    struct report report = {.media = demo->media};
+    stream_close(&demo->stream, settings, &report, demo->why);
+    print_row(demo);
+    if (demo->why[0])
+        return fail("%s", demo->why);
+    if (demo->table)
+        report_text(demo->table, settings->output ? output_name(settings->output) : "totals", &report);
+    return STATUS_OK;
 }
 
 static int run(struct demo *demo)
 {
     const struct settings *settings = &demo->settings;
-    const bool piped = settings->output && strcmp(settings->output, "-") == 0;
     const char *media = settings->media ? settings->media : clip_find();
-    if (piped && isatty(STDOUT_FILENO))
-        return misuse("demo", "-o -: standard output is a terminal");
     if (!media)
         return fail("the clip is not installed: name one with --media (tests/media/doom-320x240.mkv in the source)");
     const int loaded = clip_load(&demo->clip, media, FRAMES, demo->why);
@@ -161,13 +225,10 @@ static int run(struct demo *demo)
         return fail("interrupted before the first frame");
     if (loaded < 0)
         return fail("%s", demo->why);
-    if (settings->output && output_open(&demo->output, settings->output, demo->why) < 0)
-        return fail("%s", demo->why);
-    demo->stream.output = settings->output ? &demo->output : NULL;
     demo->stream.watch = watch;
     demo->stream.context = demo;
     if (!settings->quiet)
-        demo->table = piped || settings->json ? stderr : stdout;
+        demo->table = settings->piped || settings->json ? stderr : stdout;
     return encode_stream(demo);
 }
 
@@ -181,7 +242,8 @@ int command_demo(int argc, char **argv)
         puts(
             "usage: culvert demo [OPTION...]\n\n"
             "Plays ten seconds of gameplay at 60 frames per second and at the sizes that a PlayStation uses, with a\n"
-            "switch every second, and prints a row for each: when its first packet was there, and its rate.\n");
+            "switch every second; halves the bitrate, stands still and loses frames on the way. Prints a row for each\n"
+            "second: how long the first frame of its size took, the longest gap, and its rate.\n");
         settings_print(stdout, COMMAND_DEMO);
     } else if (status == STATUS_OK) {
         status = run(demo);

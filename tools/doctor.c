@@ -13,10 +13,10 @@
 #include <libavutil/avutil.h>
 
 #include "clip.h"
+#include "codecs.h"
 #include "console.h"
 #include "culvert/culvert.h"
 #include "pace.h"
-#include "report.h"
 
 #define WIDTH 320
 #define HEIGHT 240
@@ -36,15 +36,15 @@ static void line(const char *subject, const char *format, ...)
 
 static void tell_versions(void)
 {
-    static const uint32_t codecs[] = {CULVERT_CODEC_H264, CULVERT_CODEC_NULL};
     line("culvert", "%s, ABI %u%s", culvert_version(), culvert_abi_version(),
          culvert_abi_version() == CULVERT_ABI_VERSION ? "" : ", not the one that this command was built for");
-    for (size_t i = 0; i < sizeof codecs / sizeof codecs[0]; i++) {
+    for (size_t i = 0; i < codec_count; i++) {
+        const struct codec_entry *entry = &codec_entries[i];
         char text[256];
-        if (culvert_codec_version(codecs[i], text, sizeof text) >= 0)
-            line(codec_name(codecs[i]), "%s", text);
+        if (culvert_codec_version(entry->codec, text, sizeof text) >= 0)
+            line(entry->name, "%s", text);
         else
-            line(codec_name(codecs[i]), "missing: apt-get install libx264-dev, and build culvert again");
+            line(entry->name, "missing: apt-get install %s, and build culvert again", entry->package);
     }
     const unsigned version = avutil_version();
     line("libavutil", "%u.%u.%u", version >> 16, version >> 8 & 0xff, version & 0xff);
@@ -130,9 +130,9 @@ static int encode(culvert_session session, uint8_t *pixels, uint8_t *packet, siz
     return 0;
 }
 
-static int try_codec(uint32_t codec)
+static int try_codec(const struct codec_entry *entry)
 {
-    const struct culvert_config config = {.size = sizeof config, .codec = codec, .fps_num = 60, .fps_den = 1};
+    const struct culvert_config config = {.size = sizeof config, .codec = entry->codec, .fps_num = 60, .fps_den = 1};
     const size_t room = 1 << 20;
     uint8_t *pixels = malloc((size_t)WIDTH * HEIGHT * 3 / 2), *packet = malloc(room);
     culvert_session session;
@@ -147,10 +147,10 @@ static int try_codec(uint32_t codec)
     culvert_close(session);
 done:
     if (result >= 0)
-        line("encoding", "works: %s, %d frames of %dx%d in %.1f ms", codec_name(codec), FRAMES, WIDTH, HEIGHT,
+        line("encoding", "works: %s, %d frames of %dx%d in %.1f ms", entry->name, FRAMES, WIDTH, HEIGHT,
              (double)(pace_now() - began) / 1e3);
     else
-        line("encoding", "fails: %s, %s", codec_name(codec), why);
+        line("encoding", "fails: %s, %s", entry->name, why);
     free(packet);
     free(pixels);
     return result >= 0 ? STATUS_OK : STATUS_FAILED;
@@ -167,5 +167,10 @@ int command_doctor(int argc, char **argv)
     tell_versions();
     tell_machine();
     tell_demo();
-    return try_codec(culvert_has_codec(CULVERT_CODEC_H264) ? CULVERT_CODEC_H264 : CULVERT_CODEC_NULL);
+    int status = STATUS_OK;
+    for (size_t i = 0; i < codec_count; i++) {
+        if (culvert_has_codec(codec_entries[i].codec) && try_codec(&codec_entries[i]) != STATUS_OK)
+            status = STATUS_FAILED;
+    }
+    return status;
 }

@@ -12,14 +12,13 @@
 #include "console.h"
 #include "input.h"
 #include "interrupt.h"
-#include "output.h"
 #include "pace.h"
 #include "parse.h"
 #include "progress.h"
 #include "settings.h"
 #include "stream.h"
 
-#define WHY 512
+#define WHY STREAM_WHY
 #define SECOND 1000000
 #define SIDE_MAX 16384
 
@@ -28,7 +27,6 @@ static const char before_the_first[] = "interrupted before the first frame";
 struct encode {
     struct settings settings;
     struct input input; /* the present one */
-    struct output output;
     struct stream stream;
     struct progress progress;
     uint8_t *data; /* a frame */
@@ -47,10 +45,8 @@ static const struct input_raw *raw_of(const struct settings_input *file)
     return file->has_raw ? &file->raw : NULL;
 }
 
-static void widen(struct culvert_config *config, const struct culvert_frame *frame)
+static void make_room(struct culvert_config *config, uint32_t width, uint32_t height)
 {
-    const uint32_t scale = config->scale ? config->scale : 1;
-    const uint32_t width = (frame->width * scale + 1) & ~1u, height = (frame->height * scale + 1) & ~1u;
     const uint32_t wide = width > height ? width : height, narrow = width > height ? height : width;
     if (wide > SIDE_MAX)
         return;
@@ -58,6 +54,12 @@ static void widen(struct culvert_config *config, const struct culvert_frame *fra
         config->max_width = wide;
     if (narrow > config->max_height)
         config->max_height = narrow;
+}
+
+static void widen(struct culvert_config *config, const struct culvert_frame *frame)
+{
+    const uint32_t scale = config->scale ? config->scale : 1;
+    make_room(config, (frame->width * scale + 1) & ~1u, (frame->height * scale + 1) & ~1u);
 }
 
 /* What the time left is reckoned by: frames where each takes its time, else bytes. */
@@ -94,6 +96,7 @@ static int survey(struct encode *encode)
     if (encode->widens) {
         settings->config.max_width = 1920;
         settings->config.max_height = 1088;
+        make_room(&settings->config, settings->config.canvas_width, settings->config.canvas_height);
     }
     for (size_t i = 0; i < settings->input_count; i++) {
         const struct settings_input *file = &settings->inputs[i];
@@ -208,16 +211,13 @@ static void feed_all(struct encode *encode)
     progress_end(&encode->progress);
 }
 
-static int conclude(struct encode *encode, struct report *report)
+static int conclude(struct encode *encode, const struct report *report)
 {
     const struct settings *settings = &encode->settings;
-    const bool piped = strcmp(settings->output, "-") == 0;
-    const char *output = piped ? "standard output" : settings->output;
-    if (settings->json)
-        report_json(piped ? stderr : stdout, report);
+    const char *output = output_name(settings->output);
     if (!encode->why[0] && report->stats.submitted == 0)
         return interrupted() ? fail("%s", before_the_first) : fail("%s: there is no frame in it", encode->input.name);
-    if (encode->why[0] && encode->output.bytes > 0 && !atomic_load(&encode->stream.broken))
+    if (encode->why[0] && encode->stream.output.bytes > 0 && !atomic_load(&encode->stream.broken))
         return fail("%s; what was encoded before is in %.200s", encode->why, output);
     if (encode->why[0])
         return fail("%s", encode->why);
@@ -230,30 +230,21 @@ static int conclude(struct encode *encode, struct report *report)
 static int encode_stream(struct encode *encode)
 {
     struct settings *settings = &encode->settings;
-    struct report report;
-    char why[STREAM_WHY];
-    encode->stream.output = &encode->output;
     settings_rate(settings, encode->fps_num, encode->fps_den);
-    const int result = stream_open(&encode->stream, &settings->config, why);
-    if (result < 0) {
+    const int status = stream_open(&encode->stream, settings);
+    if (status != STATUS_OK) {
         input_close(&encode->input);
-        output_close(&encode->output, encode->why);
-        return settings_status(result) == STATUS_USAGE ? misuse("encode", "%s", why) : fail("%s", why);
+        return status;
     }
     feed_all(encode);
-    if (stream_close(&encode->stream, &report, why) < 0)
-        snprintf(encode->why, WHY, "%s", why);
-    if (output_close(&encode->output, why) < 0 && !encode->why[0])
-        snprintf(encode->why, WHY, "%s", why);
-    report.media = encode->pts;
+    struct report report = {.media = encode->pts};
+    stream_close(&encode->stream, settings, &report, encode->why);
     return conclude(encode, &report);
 }
 
 static int run(struct encode *encode)
 {
     struct settings *settings = &encode->settings;
-    if (strcmp(settings->output, "-") == 0 && isatty(STDOUT_FILENO))
-        return misuse("encode", "-o -: standard output is a terminal");
     const int status = survey(encode);
     if (status != STATUS_OK)
         return status;
@@ -264,10 +255,6 @@ static int run(struct encode *encode)
         return fail("%s", interrupted() ? before_the_first : encode->why);
     if (encode->widens)
         widen(&settings->config, &encode->input.frame);
-    if (output_open(&encode->output, settings->output, encode->why) < 0) {
-        input_close(&encode->input);
-        return fail("%s", encode->why);
-    }
     return encode_stream(encode);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codecs.h"
 #include "parse.h"
 
 #define ENCODE COMMAND_ENCODE
@@ -62,11 +63,13 @@ static bool set_choice(struct settings *settings, const struct option_rule *rule
 static bool set_codec(struct settings *settings, const struct option_rule *rule, const char *value)
 {
     (void)rule;
-    static const uint32_t codecs[] = {CULVERT_CODEC_H264, CULVERT_CODEC_NULL};
-    const int place = choose("h264|null", value);
-    if (place >= 0)
-        settings->config.codec = codecs[place];
-    return place >= 0;
+    for (size_t i = 0; i < codec_count; i++) {
+        if (strcmp(codec_entries[i].name, value) == 0) {
+            settings->config.codec = codec_entries[i].codec;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_speed(struct settings *settings, const struct option_rule *rule, const char *value)
@@ -88,6 +91,33 @@ static bool set_pair(struct settings *settings, const struct option_rule *rule, 
 {
     uint32_t *second = (uint32_t *)((char *)settings + rule->second);
     return rule->parse(value, field(settings, rule), second);
+}
+
+static bool set_canvas(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    settings->config.resize = CULVERT_RESIZE_CANVAS;
+    return set_pair(settings, rule, value);
+}
+
+static bool set_refresh(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    if (strcmp(value, "never") != 0)
+        return set_number(settings, rule, value);
+    settings->config.refresh_ms = CULVERT_NEVER;
+    return true;
+}
+
+/* A number above zero has a least one of its own. */
+static bool set_references(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    return set_number(settings, rule, value) && settings->config.references != 1;
+}
+
+static bool set_bit(struct settings *settings, const struct option_rule *rule, const char *value)
+{
+    (void)value;
+    settings->config.flags |= rule->least;
+    return true;
 }
 
 static bool set_level(struct settings *settings, const struct option_rule *rule, const char *value)
@@ -122,6 +152,7 @@ static bool set_y4m(struct settings *settings, const struct option_rule *rule, c
 #define TEXT(member) .set = set_text, IS("short enough"), AT(member), .most = sizeof(((struct settings *)0)->member)
 #define PATH(member) .set = set_path, IS("a file's name"), AT(member)
 #define FLAG(member) .set = set_flag, AT(member)
+#define BIT(flag) .set = set_bit, .least = flag
 
 /* clang-format off */
 const struct option_rule option_rules[] = {
@@ -132,7 +163,8 @@ const struct option_rule option_rules[] = {
     {"y4m", 0, ENCODE, NULL, "the inputs after this are Y4M (the default)", .set = set_y4m},
     {"fps", 0, ENCODE, "RATE", "frames per second of all inputs: 60, 60000/1001, 59.94; else as each input says",
      PAIR(config.fps_num, config.fps_den, parse_rate), IS("a rate from 1 to 1000 frames per second")},
-    {"codec", 0, BOTH, "NAME", "h264 (the default), or null: no compression", .set = set_codec, IS("h264 or null")},
+    {"codec", 0, BOTH, "NAME", "h264 (the default), vp8 (the default for .ivf), vp9, or null: no compression",
+     .set = set_codec, IS("h264, vp8, vp9 or null")},
     {"bitrate", 'b', BOTH, "KBPS", "kilobits per second, 1 to 500000; default 4000",
      NUMBER(config.bitrate_kbps, 1, 500000)},
     {"burst", 0, BOTH, "MS", "the rate is kept over this time, 1 to 4000 ms; default 70",
@@ -141,7 +173,12 @@ const struct option_rule option_rules[] = {
      .set = set_speed, IS("a number from 0 to 10"), .most = 10},
     {"threads", 't', BOTH, "N", "of the codec, 1 to 8; default: one up to 640x480, else one per processor, to 4",
      NUMBER(config.threads, 1, 8)},
-    {"slices", 0, BOTH, "N", "in a frame, 1 to 8; default: as many as threads, to 4", NUMBER(config.slices, 1, 8)},
+    {"slices", 0, BOTH, "N", "of H.264, in a frame, 1 to 8, each a packet of its own; default: as many as threads, to "
+     "4, in one packet", NUMBER(config.slices, 1, 8)},
+    {"layers", 0, BOTH, "N", "temporal layers of VP8 and VP9, 1 to 3; default 1", NUMBER(config.layers, 1, 3)},
+    {"references", 0, BOTH, "N", "frames kept to go on from after a loss, 2 to 16; 0: none, a loss costs a key frame; "
+     "default 0, of the demo 8", .set = set_references, IS("0, or a number from 2 to 16"), AT(config.references),
+     .most = 16},
     {"keyint", 'g', BOTH, "FRAMES", "from key frame to key frame; 0: none but at a change of size; default: 2 s",
      NUMBER(keyint, 0, 1000000)},
     {"profile", 0, BOTH, "NAME", "of H.264: baseline (constrained; the default), main or high",
@@ -149,6 +186,23 @@ const struct option_rule option_rules[] = {
     {"level", 0, BOTH, "LEVEL", "the highest H.264 level, 3.1 say; 0: no limit",
      .set = set_level, IS("a level such as 3.1")},
     {"options", 0, BOTH, "TEXT", "the codec's own: me=hex:subme=2", TEXT(config.options)},
+    {"floor", 0, BOTH, "NAME",
+     "for frames that the bitrate has no room for: drop (the demo's default) or overshoot (the default of encode)",
+     CHOICE(config.floor, CULVERT_FLOOR_DROP, 1, "drop|overshoot"), IS("drop or overshoot")},
+    {"refresh", 0, BOTH, "MS", "a picture that stands still is encoded again after 20 to 3600000 ms, or never; "
+     "default: 1000 in demo, never in encode", .set = set_refresh, IS("a number from 20 to 3600000, or never"), AT(config.refresh_ms),
+     .least = 20, .most = 3600000},
+    {"coarse-stills", 0, COMMAND_DEMO, NULL, "do not refine a picture that stands still", BIT(CULVERT_CONFIG_COARSE_STILLS)},
+    {"repeats", 0, BOTH, NULL, "count a packet of no bytes for each frame that repeats", BIT(CULVERT_CONFIG_REPEATS)},
+    {"resize", 0, BOTH, "NAME", "where the size changes: at-once, a new encoder before the next frame (the default of "
+     "encode), beside, opened while frames are scaled (the demo's), or canvas, all scaled into one size",
+     CHOICE(config.resize, CULVERT_RESIZE_BESIDE, 1, "beside|at-once|canvas"), IS("beside, at-once or canvas")},
+    {"canvas", 0, BOTH, "SIZE", "as --resize canvas, into this size; without it, the first frame's",
+     .set = set_canvas, AT(config.canvas_width), .second = offsetof(struct settings, config.canvas_height),
+     .parse = parse_size, IS("a size from 2x2 to 16384x16384")},
+    {"filter", 0, BOTH, "NAME", "how frames are scaled to another size: bilinear (the default) or nearest",
+     CHOICE(config.filter, CULVERT_FILTER_BILINEAR, 1, "bilinear|nearest"), IS("bilinear or nearest")},
+    {"warm", 0, BOTH, "N", "encoders of the last sizes that stay open, 1 to 8; default 3", NUMBER(config.warm, 1, 8)},
     {"max-size", 0, ENCODE, "SIZE", "the largest frame to come; default: the largest of the files, at least 1920x1088",
      PAIR(config.max_width, config.max_height, parse_size), IS("a size from 2x2 to 16384x16384")},
     {"scale", 0, ENCODE, "N", "each pixel becomes NxN, 1 to 8; default 1", NUMBER(config.scale, 1, 8)},

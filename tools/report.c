@@ -3,11 +3,6 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
-const char *codec_name(uint32_t codec)
-{
-    return codec == CULVERT_CODEC_NULL ? "null" : "h264";
-}
-
 uint64_t report_memory(void)
 {
     struct rusage usage;
@@ -65,6 +60,8 @@ void report_json(FILE *file, const struct report *report)
         {"skipped", stats->skipped},     {"repeated", stats->repeated}, {"dropped", stats->dropped},
         {"rejected", report->rejected},  {"inserted", stats->inserted}, {"failed", stats->failed},
         {"lost", stats->lost},           {"reopened", stats->reopened}, {"restarts", stats->restarts},
+        {"overshot", stats->overshot},   {"scaled", stats->scaled},     {"refined", stats->refined},
+        {"refreshed", stats->refreshed}, {"losses", stats->losses},     {"recovered", stats->recovered},
     };
     fprintf(file, "{\"codec\": \"%s\"", report->codec);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -75,6 +72,27 @@ void report_json(FILE *file, const struct report *report)
     fprintf(file, ", \"peak_memory\": %" PRIu64 ", \"params\": ", report->memory);
     write_string(file, report->params);
     fputs("}\n", file);
+}
+
+/* What does not happen to every stream. */
+static void text_rare(FILE *file, const struct culvert_stats *stats)
+{
+    const struct {
+        const char *what;
+        uint64_t count;
+    } rare[] = {
+        {"frames that the bitrate had no room for", stats->overshot},
+        {"frames scaled while an encoder opened", stats->scaled},
+        {"still pictures refined", stats->refined},
+        {"still pictures refreshed", stats->refreshed},
+        {"losses reported", stats->losses},
+        {"recoveries without a key frame", stats->recovered},
+        {"epochs that the codec forced", stats->reopened},
+    };
+    for (size_t i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+        if (rare[i].count > 0)
+            fprintf(file, "  %s: %" PRIu64 "\n", rare[i].what, rare[i].count);
+    }
 }
 
 static void text_latency(FILE *file, const char *name, const struct culvert_latency *latency)
@@ -96,6 +114,7 @@ void report_text(FILE *file, const char *output, const struct report *report)
                 "  without a packet: %" PRIu64 " skipped, %" PRIu64 " repeated, %" PRIu64 " dropped, %" PRIu64
                 " rejected; inserted: %" PRIu64 " packets\n",
                 stats->skipped, stats->repeated, stats->dropped, report->rejected, stats->inserted);
+    text_rare(file, stats);
     text_latency(file, "wait", &stats->wait);
     text_latency(file, "convert", &stats->convert);
     text_latency(file, "encode", &stats->encode);

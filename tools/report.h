@@ -17,8 +17,6 @@ struct report {
     char params[2048]; /* what the codec ran with; "": nothing was encoded */
 };
 
-const char *codec_name(uint32_t codec);
-
 /* The process's peak memory so far, in bytes. */
 uint64_t report_memory(void);
 

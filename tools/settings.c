@@ -3,16 +3,14 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "console.h"
 #include "options.h"
 
+#define DEMO_REFERENCES 8
 #define LETTERS 2 /* "x:" for each option, at most */
-
-static const char *command_name(enum command command)
-{
-    return command == COMMAND_ENCODE ? "encode" : "demo";
-}
 
 static void build(enum command command, struct option *list, char *letters)
 {
@@ -42,21 +40,21 @@ static const struct option_rule *find(int code)
     return NULL;
 }
 
-static int apply(struct settings *settings, enum command command, int code, const char *value)
+static int apply(struct settings *settings, int code, const char *value)
 {
     const struct option_rule *rule = find(code);
     if (rule->set(settings, rule, value))
         return STATUS_OK;
-    return misuse(command_name(command), "--%s: '%.80s' is not %s", rule->name, value, rule->expects);
+    return misuse(settings->command, "--%s: '%.80s' is not %s", rule->name, value, rule->expects);
 }
 
 static int add_input(struct settings *settings, enum command command, const char *path)
 {
     if (command != COMMAND_ENCODE)
-        return misuse(command_name(command), "'%s': unexpected, it takes options alone", path);
+        return misuse(settings->command, "'%s': unexpected, it takes options alone", path);
     for (size_t i = 0; i < settings->input_count; i++) {
         if (strcmp(path, "-") == 0 && strcmp(settings->inputs[i].path, "-") == 0)
-            return misuse(command_name(command), "-: standard input can be read only once");
+            return misuse(settings->command, "-: standard input can be read only once");
     }
     settings->current.path = path;
     settings->inputs[settings->input_count++] = settings->current;
@@ -66,7 +64,7 @@ static int add_input(struct settings *settings, enum command command, const char
 /* What getopt_long returned. */
 static int take(struct settings *settings, enum command command, int code, char **argv)
 {
-    const char *name = command_name(command), *word = argv[optind - 1];
+    const char *name = settings->command, *word = argv[optind - 1];
     if (code == 1)
         return add_input(settings, command, optarg);
     if (code == ':')
@@ -77,7 +75,7 @@ static int take(struct settings *settings, enum command command, int code, char 
         return misuse(name, "-%c: no such option", optopt);
     if (code == '?')
         return misuse(name, "%s: no such option, or not its whole name", word);
-    return apply(settings, command, code, optarg);
+    return apply(settings, code, optarg);
 }
 
 static int read_options(struct settings *settings, enum command command, int argc, char **argv)
@@ -108,20 +106,62 @@ static int check_encode(const struct settings *settings)
     return STATUS_OK;
 }
 
+static bool ends(const char *name, const char *extension)
+{
+    const size_t length = strlen(name), tail = strlen(extension);
+    return length >= tail && strcasecmp(name + length - tail, extension) == 0;
+}
+
+/* The codec that the output's name stands for, and the form that the codec's packets have in a file. */
+static int settle_output(struct settings *settings)
+{
+    const char *name = settings->output ? settings->output : "";
+    uint32_t *codec = &settings->config.codec;
+    settings->piped = strcmp(name, "-") == 0;
+    if (settings->piped && isatty(STDOUT_FILENO))
+        return misuse(settings->command, "-o -: standard output is a terminal");
+    const bool ivf = ends(name, ".ivf"), annexb = ends(name, ".264") || ends(name, ".h264");
+    if (*codec == CULVERT_CODEC_DEFAULT)
+        *codec = ivf ? CULVERT_CODEC_VP8 : CULVERT_CODEC_H264;
+    const bool vpx = *codec == CULVERT_CODEC_VP8 || *codec == CULVERT_CODEC_VP9;
+    settings->ivf = ivf || vpx;
+    if (!annexb || !vpx)
+        return STATUS_OK;
+    return misuse(settings->command, "-o %s: a file of this name holds H.264: give VP8 and VP9 one that ends in .ivf",
+                  name);
+}
+
+/* Nobody watches a file while it is made, so each frame has its place in it, in its own size, and none comes between
+ * them because an input is slow. */
+static void set_defaults(struct settings *settings, enum command command)
+{
+    struct culvert_config *config = &settings->config;
+    if (command == COMMAND_ENCODE) {
+        config->policy = CULVERT_POLICY_BLOCK;
+        config->resize = CULVERT_RESIZE_AT_ONCE;
+        config->floor = CULVERT_FLOOR_OVERSHOOT;
+        config->refresh_ms = CULVERT_NEVER;
+        config->flags = CULVERT_CONFIG_COARSE_STILLS;
+    } else {
+        config->references = DEMO_REFERENCES;
+    }
+}
+
 int settings_parse(struct settings *settings, enum command command, int argc, char **argv)
 {
     *settings = (struct settings){
+        .command = command == COMMAND_ENCODE ? "encode" : "demo",
         .config = {.size = sizeof settings->config},
         .keyint = KEYINT_ABSENT,
         .inputs = calloc((size_t)argc, sizeof *settings->inputs),
     };
-    settings->config.policy = command == COMMAND_DEMO ? CULVERT_POLICY_LATEST : CULVERT_POLICY_BLOCK;
+    set_defaults(settings, command);
     if (!settings->inputs)
         return fail("out of memory");
-    const int status = read_options(settings, command, argc, argv);
-    if (status != STATUS_OK || settings->help || command != COMMAND_ENCODE)
-        return status;
-    return check_encode(settings);
+    int status = read_options(settings, command, argc, argv);
+    if (status == STATUS_OK && !settings->help && command == COMMAND_ENCODE)
+        status = check_encode(settings);
+    return status == STATUS_OK && !settings->help ? settle_output(settings) : status;
 }
 
 void settings_free(struct settings *settings)
@@ -190,7 +230,7 @@ void settings_look(const struct settings *settings, struct culvert_frame *frame)
     frame->flip = settings->flip;
 }
 
-int settings_status(int error)
+int settings_refuse(const struct settings *settings, int error, const char *why)
 {
     switch (error) {
     case CULVERT_E_ARGUMENT:
@@ -198,8 +238,14 @@ int settings_status(int error)
     case CULVERT_E_OPTION:
     case CULVERT_E_LEVEL:
     case CULVERT_E_UNSUPPORTED:
-        return STATUS_USAGE;
+        return misuse(settings->command, "%s", why);
     default:
-        return STATUS_FAILED;
+        return fail("%s", why);
     }
+}
+
+void settings_report(const struct settings *settings, const struct report *report)
+{
+    if (settings->json)
+        report_json(settings->piped ? stderr : stdout, report);
 }

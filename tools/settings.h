@@ -7,6 +7,7 @@
 
 #include "culvert/culvert.h"
 #include "input.h"
+#include "report.h"
 
 enum command { COMMAND_ENCODE = 1, COMMAND_DEMO = 2 };
 
@@ -19,12 +20,15 @@ struct settings_input {
 };
 
 struct settings {
+    const char *command;          /* its name */
     struct culvert_config config; /* frame rate 0/0: the input's */
     uint32_t keyint;              /* KEYINT_ABSENT: two seconds */
     uint32_t matrix, range;       /* one more than the header's values; 0: the input's */
     uint32_t rotation, flip;
     uint32_t aspect_num, aspect_den; /* 0/0: the input's */
     const char *output;              /* NULL: none */
+    bool piped;                      /* it is standard output */
+    bool ivf;                        /* it is an IVF file */
     const char *media;               /* of the demo; NULL: the one that comes with culvert */
     bool realtime, json, quiet, help;
     struct settings_input current; /* how the next input is to be read */
@@ -44,7 +48,10 @@ void settings_print(FILE *file, enum command command);
 void settings_rate(struct settings *settings, uint32_t fps_num, uint32_t fps_den);
 void settings_look(const struct settings *settings, struct culvert_frame *frame);
 
-/* The exit status that culvert_open's error means: settings that cannot be are a usage error. */
-int settings_status(int error);
+/* Says why culvert_open failed; the exit status that its error means: settings that cannot be are a usage error. */
+int settings_refuse(const struct settings *settings, int error, const char *why);
+
+/* The JSON object, if it is wanted, where the stream does not go. */
+void settings_report(const struct settings *settings, const struct report *report);
 
 #endif

@@ -3,15 +3,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codecs.h"
+#include "console.h"
 #include "interrupt.h"
 #include "pace.h"
+
+static int write_packet(struct stream *stream, const void *data, size_t bytes, const struct culvert_packet *packet)
+{
+    if (stream->ivf.fourcc)
+        return ivf_write(&stream->ivf, &stream->output, data, bytes, packet, stream->why);
+    return output_write(&stream->output, data, bytes, stream->why);
+}
 
 static void take(struct stream *stream, const void *data, size_t bytes, const struct culvert_packet *packet)
 {
     const bool broken = atomic_load_explicit(&stream->broken, memory_order_relaxed);
     if (stream->watch)
         stream->watch(stream->context, packet, bytes, pace_now());
-    if (stream->output && !broken && output_write(stream->output, data, bytes, stream->why) < 0)
+    if (stream->output.path && !broken && write_packet(stream, data, bytes, packet) < 0)
         atomic_store_explicit(&stream->broken, true, memory_order_relaxed);
 }
 
@@ -34,13 +43,13 @@ static void *receive(void *argument)
     }
 }
 
-int stream_open(struct stream *stream, const struct culvert_config *config, char why[STREAM_WHY])
+static int open_session(struct stream *stream, const struct culvert_config *config, char why[STREAM_WHY])
 {
     atomic_init(&stream->broken, false);
     stream->why[0] = '\0';
     stream->rejects = config->policy == CULVERT_POLICY_REJECT;
     stream->rejected = 0;
-    stream->codec = codec_name(config->codec);
+    stream->codec = codec_entry(config->codec)->name;
     stream->began = pace_now();
     interrupt_hold();
     int result = culvert_open(config, &stream->session, why, STREAM_WHY);
@@ -51,6 +60,21 @@ int stream_open(struct stream *stream, const struct culvert_config *config, char
     }
     interrupt_release();
     return result;
+}
+
+int stream_open(struct stream *stream, const struct settings *settings)
+{
+    char why[STREAM_WHY], unsaid[STREAM_WHY];
+    stream->output = (struct output){0};
+    stream->ivf = (struct ivf){.fourcc = settings->ivf ? codec_entry(settings->config.codec)->fourcc : NULL};
+    if (settings->output && output_open(&stream->output, settings->output, why) < 0)
+        return fail("%s", why);
+    const int result = open_session(stream, &settings->config, why);
+    if (result >= 0)
+        return STATUS_OK;
+    if (settings->output)
+        output_close(&stream->output, unsaid);
+    return settings_refuse(settings, result, why);
 }
 
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
@@ -75,7 +99,7 @@ int stream_submit(struct stream *stream, const struct culvert_frame *frame, cons
     return CULVERT_E_FINISHED;
 }
 
-int stream_close(struct stream *stream, struct report *report, char why[STREAM_WHY])
+static void close_session(struct stream *stream, struct report *report)
 {
     culvert_finish(stream->session);
     pthread_join(stream->receiver, NULL);
@@ -85,16 +109,28 @@ int stream_close(struct stream *stream, struct report *report, char why[STREAM_W
         .rejected = stream->rejected,
         .elapsed = pace_now() - stream->began,
         .memory = report_memory(),
+        .media = report->media,
     };
     culvert_stats(stream->session, &report->stats);
     if (culvert_params(stream->session, report->params, sizeof report->params, NULL) < 0)
         report->params[0] = '\0';
-    snprintf(why, STREAM_WHY, "%s", stream->why);
-    if (report->stats.failed > 0 && !why[0]) {
-        const int length = snprintf(why, STREAM_WHY,
+    if (report->stats.failed > 0 && !stream->why[0]) {
+        const int length = snprintf(stream->why, STREAM_WHY,
                                     "%llu frames were not encoded: ", (unsigned long long)report->stats.failed);
-        culvert_error_text(stream->session, why + length, STREAM_WHY - (size_t)length);
+        culvert_error_text(stream->session, stream->why + length, STREAM_WHY - (size_t)length);
     }
     culvert_close(stream->session);
-    return why[0] ? -1 : 0;
+}
+
+void stream_close(struct stream *stream, const struct settings *settings, struct report *report, char why[STREAM_WHY])
+{
+    char unwritten[STREAM_WHY];
+    close_session(stream, report);
+    if (stream->why[0])
+        snprintf(why, STREAM_WHY, "%s", stream->why);
+    if (stream->ivf.fourcc && ivf_end(&stream->ivf, &stream->output, unwritten) < 0 && !why[0])
+        snprintf(why, STREAM_WHY, "%s", unwritten);
+    if (stream->output.path && output_close(&stream->output, unwritten) < 0 && !why[0])
+        snprintf(why, STREAM_WHY, "%s", unwritten);
+    settings_report(settings, report);
 }

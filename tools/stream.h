@@ -1,4 +1,4 @@
-/* A session and the thread that receives its packets into an output. The thread that opens it submits. */
+/* A session, and the thread that receives its packets into an output. The thread that opens it submits. */
 #ifndef TOOLS_STREAM_H
 #define TOOLS_STREAM_H
 
@@ -9,14 +9,16 @@
 #include <stdint.h>
 
 #include "culvert/culvert.h"
+#include "ivf.h"
 #include "output.h"
-#include "report.h"
+#include "settings.h"
 
 #define STREAM_WHY 512
 
 struct stream {
     culvert_session session;
-    struct output *output; /* NULL: packets are counted and thrown away */
+    struct output output; /* of no path: packets are counted and thrown away */
+    struct ivf ivf;       /* of no fourcc: they go to the output as they are */
     /* On the receiving thread, for each packet, with the time of its arrival; may be NULL. */
     void (*watch)(void *context, const struct culvert_packet *packet, size_t bytes, int64_t arrived);
     void *context;
@@ -29,16 +31,17 @@ struct stream {
     char why[STREAM_WHY];
 };
 
-/* Opens a session as config says. output, watch and context were set. 0, or culvert_open's error, with the reason. */
-int stream_open(struct stream *stream, const struct culvert_config *config, char why[STREAM_WHY]);
+/* Opens the output that the settings name, if any, and a session. watch and context were set. STATUS_OK, or the exit
+ * status after it has said what is wrong; then nothing is open. */
+int stream_open(struct stream *stream, const struct settings *settings);
 
 /* 0, also for a frame that REJECT turned away. Else the stream takes no more: culvert_submit's error and its reason, or
  * CULVERT_E_FINISHED and "" after an interrupt or the receiver's failure. */
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
                   char why[STREAM_WHY]);
 
-/* Waits until all is encoded and written, fills in the report but for `media`, and closes the session. 0, or -1
- * with the reason. */
-int stream_close(struct stream *stream, struct report *report, char why[STREAM_WHY]);
+/* Waits until all is encoded and written, closes the session and the output, and tells programs how it was: of the
+ * report, `media` was set. why says what ended the stream early, "" for nothing, and comes to say what failed here. */
+void stream_close(struct stream *stream, const struct settings *settings, struct report *report, char why[STREAM_WHY]);
 
 #endif

@@ -6,6 +6,7 @@
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
 #   without-x264  -Dx264=disabled; all tests that are left
+#   bare          -Dx264=disabled -Dvpx=disabled; all tests that are left
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan          ThreadSanitizer, for what has threads
 #   valgrind      memcheck, on the gcc build
@@ -15,7 +16,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-known="gcc clang without-x264 asan tsan valgrind"
+known="gcc clang without-x264 bare asan tsan valgrind"
 stages=${*:-$known}
 for name in $stages; do
     case " $known " in
@@ -26,8 +27,8 @@ for name in $stages; do
         ;;
     esac
 done
-need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libyuv-dev libavutil-dev check libsubunit-dev \
-    valgrind libclang-rt-14-dev ffmpeg python3 binutils
+need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev \
+    libavcodec-dev check libsubunit-dev valgrind libclang-rt-14-dev ffmpeg vpx-tools python3 binutils
 mkdir -p build
 passed=0 failed=0 skipped=0
 
@@ -53,6 +54,7 @@ ready() {
     gcc | valgrind) configure ;;
     clang) CC=clang configure ;;
     without-x264) configure -Dx264=disabled ;;
+    bare) configure -Dx264=disabled -Dvpx=disabled ;;
     asan) configure -Db_sanitize=address,undefined -Dbuildtype=debugoptimized ;;
     tsan) configure -Db_sanitize=thread -Dbuildtype=debugoptimized ;;
     esac >"$dir.log" 2>&1 && ninja -C "$dir" all test-programs >>"$dir.log" 2>&1
@@ -92,7 +94,7 @@ run() {
 
 stage() {
     case $1 in
-    gcc | without-x264) run plain ;;
+    gcc | without-x264 | bare) run plain ;;
     clang) result="no warning" ;;
     asan) run asan ;;
     tsan) run tsan --suite threads ;;
