@@ -51,6 +51,24 @@ START_TEST(no_size_begins_an_epoch)
 }
 END_TEST
 
+START_TEST(the_canvas_has_square_pixels_whatever_the_first_frame_has)
+{
+    uint8_t *pixels = stream_pixels(WIDTH, HEIGHT, 1);
+    struct culvert_frame frame = stream_frame(WIDTH, HEIGHT, PTS(1));
+    frame.aspect_num = 16;
+    frame.aspect_den = 9;
+    culvert_session session = _i ? open_trial(96, 64) : open_trial(0, 0);
+    ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)4 * WIDTH * HEIGHT), 0);
+    free(pixels);
+    const struct culvert_packet packet = play_expect(session, 1, KEY | EPOCH);
+    ck_assert_uint_eq(packet.aspect_num * packet.height, packet.aspect_den * packet.width);
+    const struct codec_geometry geometry = trial_recorded(TRIAL_OPEN, 0).geometry;
+    ck_assert_uint_eq(geometry.sar_num, 1);
+    ck_assert_uint_eq(geometry.sar_den, 1);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(without_a_size_of_its_own_the_canvas_is_that_of_the_first_frame)
 {
     struct trial_unit unit;
@@ -99,6 +117,8 @@ START_TEST(the_same_pixels_at_another_aspect_are_no_repeat)
     struct trial_unit units[2];
     uint8_t *pixels = stream_pixels(WIDTH, HEIGHT, 1);
     struct culvert_frame frame = stream_frame(WIDTH, HEIGHT, PTS(1));
+    frame.aspect_num = 4;
+    frame.aspect_den = 1;
     culvert_session session = open_trial(WIDTH, HEIGHT);
     ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)4 * WIDTH * HEIGHT), 0);
     play_unit(session, 1, KEY | EPOCH, &units[0]);
@@ -107,9 +127,9 @@ START_TEST(the_same_pixels_at_another_aspect_are_no_repeat)
     frame.aspect_den = 9;
     ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)4 * WIDTH * HEIGHT), 0);
     culvert_finish(session);
+    free(pixels);
     play_unit(session, 2, 0, &units[1]);
     ck_assert_uint_ne(units[0].checksum, units[1].checksum);
-    free(pixels);
     culvert_close(session);
 }
 END_TEST
@@ -204,6 +224,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("canvas");
     TCase *epochs = add_case(suite, "one epoch");
     tcase_add_test(epochs, no_size_begins_an_epoch);
+    tcase_add_loop_test(epochs, the_canvas_has_square_pixels_whatever_the_first_frame_has, 0, 2);
     tcase_add_test(epochs, without_a_size_of_its_own_the_canvas_is_that_of_the_first_frame);
     tcase_add_test(epochs, the_level_bounds_the_canvas_and_not_the_frames);
     tcase_add_test(epochs, the_same_pixels_at_another_aspect_are_no_repeat);

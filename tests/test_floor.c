@@ -211,22 +211,6 @@ START_TEST(the_last_picture_of_a_burst_is_caught_up_with)
 }
 END_TEST
 
-START_TEST(a_last_picture_that_the_codec_itself_drops_is_caught_up_with)
-{
-    struct trial_unit unit;
-    culvert_session session = open_floor((uint32_t)_i, HASTY);
-    trial_sizes(100, 100);
-    play_pass(session, 1, KEY | EPOCH);
-    trial_drop(0, 2);
-    play_submit(session, 2, 0);
-    play_unit(session, 2, INSERTED, &unit);
-    ck_assert_uint_eq(unit.checksum, trial_checksum(WIDTH, HEIGHT, 2));
-    play_quiet(session);
-    ck_assert_uint_eq(stream_stats(session).dropped, 1);
-    culvert_close(session);
-}
-END_TEST
-
 START_TEST(the_first_frame_of_an_epoch_that_is_dropped_begins_it_later)
 {
     culvert_session session = open_overdrawn();
@@ -267,8 +251,6 @@ Suite *test_suite(void)
     tcase_add_test(dropped, key_frames_and_recoveries_are_never_dropped);
     tcase_add_test(dropped, encode_says_that_its_frame_was_dropped);
     tcase_add_loop_test(dropped, the_last_picture_of_a_burst_is_caught_up_with, 0, 2);
-    tcase_add_loop_test(dropped, a_last_picture_that_the_codec_itself_drops_is_caught_up_with, CULVERT_FLOOR_DROP,
-                        CULVERT_FLOOR_OVERSHOOT + 1);
     tcase_add_test(dropped, the_first_frame_of_an_epoch_that_is_dropped_begins_it_later);
     tcase_add_test(dropped, a_new_encoder_begins_with_what_is_left_of_the_burst);
     return suite;

@@ -218,16 +218,17 @@ END_TEST
 START_TEST(a_frame_that_repeats_is_encoded_to_recover)
 {
     culvert_session session = open_trial(PATIENT);
+    play_pass(session, 1, KEY | EPOCH);
     trial_hold();
-    play_submit(session, 1, 0);
+    play_submit(session, 2, 0);
     trial_await_held();
-    play_same(session, 2);
     report(session, PTS(1));
     play_same(session, 3);
+    play_same(session, 4);
     trial_let_go();
-    play_expect(session, 1, KEY | EPOCH);
-    play_expect(session, 2, RECOVERY);
-    play_settled(session, 3);
+    play_expect(session, 2, 0);
+    play_expect(session, 3, RECOVERY);
+    play_settled(session, 4);
     ck_assert_uint_eq(stream_stats(session).repeated, 1);
     culvert_close(session);
 }

@@ -194,6 +194,17 @@ START_TEST(a_host_that_repeats_its_frames_is_refreshed_by_their_pts)
 }
 END_TEST
 
+START_TEST(a_new_picture_after_a_long_time_is_no_refresh)
+{
+    culvert_session session = open_still(CULVERT_POLICY_BLOCK, 3600000, 0);
+    play_pass(session, 1, KEY | EPOCH);
+    play_submit(session, 2 * HOUR, 0);
+    play_expect(session, 2, 0);
+    ck_assert_uint_eq(stream_stats(session).refreshed, 0);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(a_host_that_is_silent_is_refreshed_by_the_clock)
 {
     culvert_session session = open_still(CULVERT_POLICY_BLOCK, 20, 0);
@@ -334,6 +345,7 @@ Suite *test_suite(void)
     tcase_add_test(repeats, a_repeat_takes_the_place_of_no_frame_that_was_not_encoded);
     TCase *refreshing = add_case(suite, "refreshing");
     tcase_add_loop_test(refreshing, a_host_that_repeats_its_frames_is_refreshed_by_their_pts, 0, 2);
+    tcase_add_test(refreshing, a_new_picture_after_a_long_time_is_no_refresh);
     tcase_add_test(refreshing, a_host_that_is_silent_is_refreshed_by_the_clock);
     tcase_add_test(refreshing, a_picture_that_is_never_to_be_refreshed_is_not);
     TCase *refining = add_case(suite, "refining");

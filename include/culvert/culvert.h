@@ -249,7 +249,8 @@ struct culvert_config {
     uint32_t burst_ms;          /* VBV: the buffer holds this much of the bitrate, and never less than a frame's share;
                                    1 to 4000; 0: 70 */
     int32_t speed;              /* 1 to 10 (fastest), or CULVERT_SPEED_SLOWEST for speed 0; 0: 8 */
-    uint32_t threads;           /* of the codec, 1 to 8; 0: one up to 640x480, else one per processor, to 4 */
+    uint32_t threads;           /* of the codec, 1 to 8; 0: one up to 640x480 (VP8: 1280x720), else one per processor,
+                                   to 4 */
     uint32_t slices;            /* of H.264, in a frame, 1 to 8, each a packet of its own, handed out as soon as it and
                                    those before it are done; small pictures have fewer. More slices than threads use one
                                    thread each; more threads than slices are not used. 0: as many as threads, to 4, in

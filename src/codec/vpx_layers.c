@@ -6,7 +6,8 @@ void layers_configure(bool vp9, vpx_codec_enc_cfg_t *cfg, uint32_t layers, bool 
 {
     const bool spare = vp9 && references && layers <= 1;
     const uint32_t count = spare ? 2 : layers > 1 ? layers : 1;
-    cfg->g_error_resilient = vp9 && count > 1 ? VPX_ERROR_RESILIENT_DEFAULT : 0; /* VP8 keeps its entropy by flags */
+    /* Without it VP8 too refers to what was lost, now and then, in spite of all flags. */
+    cfg->g_error_resilient = count > 1 || references ? VPX_ERROR_RESILIENT_DEFAULT : 0;
     cfg->ss_number_layers = 1;
     cfg->ts_number_layers = count;
     cfg->ts_periodicity = spare ? 1 : 1u << (count - 1);

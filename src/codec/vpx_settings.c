@@ -6,7 +6,10 @@
 #include "codec/vpx_layers.h"
 #include "codec/vpx_rate.h"
 
-#define SINGLE_THREAD (640 * 480) /* pixels: up to here more threads gain less than they cost */
+/* Pixels up to which more threads gain less than they cost. Those of VP8 wait for each other in a loop: on processors
+ * that others use as well they took 40 times as long as one. */
+#define SINGLE_THREAD_VP8 (1280 * 720)
+#define SINGLE_THREAD_VP9 (640 * 480)
 
 /* culvert's session drops pictures and asks for key frames, libvpx does neither. Undershoot and overshoot are those of
  * WebRTC. */
@@ -32,9 +35,10 @@ static uint32_t at_most(uint32_t value, uint32_t limit)
     return value < limit ? value : limit;
 }
 
-static uint32_t threads_of(const struct culvert_config *config, const struct codec_geometry *geometry)
+static uint32_t threads_of(bool vp9, const struct culvert_config *config, const struct codec_geometry *geometry)
 {
-    const bool small = geometry->width * geometry->height <= SINGLE_THREAD;
+    const uint32_t single = vp9 ? SINGLE_THREAD_VP9 : SINGLE_THREAD_VP8;
+    const bool small = geometry->width * geometry->height <= single;
     return config->threads != 0 ? config->threads : small ? 1 : at_most(platform_processors(), 4);
 }
 
@@ -93,7 +97,7 @@ void settings_fit(struct settings *settings, const struct culvert_config *config
     struct controls *const controls = &settings->controls;
     settings->cfg.g_w = geometry->width;
     settings->cfg.g_h = geometry->height;
-    settings->cfg.g_threads = threads_of(config, geometry);
+    settings->cfg.g_threads = threads_of(settings->vp9, config, geometry);
     settings->cpu_used = cpu_used_for(settings->vp9, geometry, rate);
     cbr_configure(&settings->cfg, rate, fill);
     set_render_size(settings, geometry);
