@@ -192,7 +192,9 @@ static void play(uint32_t seed)
             .height = sizes[size].height,
             .stride = {TEXTURE * 4},
             .pts = (int64_t)i * SECOND / 60 + 1,
-            .flags = draw(&state, 50) == 0 ? CULVERT_FRAME_KEY : draw(&state, 9) == 0 && i > 0 ? CULVERT_FRAME_SAME : 0,
+            .flags = draw(&state, 50) == 0           ? CULVERT_FRAME_KEY
+                     : draw(&state, 9) == 0 && i > 0 ? CULVERT_FRAME_SAME
+                                                     : 0,
         };
         const int result = culvert_submit(storm.session, &frame, texture + from, (size_t)TEXTURE * TEXTURE * 4 - from);
         if (result < 0 && result != CULVERT_E_LEVEL)
@@ -204,8 +206,8 @@ static void play(uint32_t seed)
 
 static void open_session(const char *codec)
 {
-    static const char *const names[] = {[CULVERT_CODEC_H264] = "h264", [CULVERT_CODEC_VP8] = "vp8",
-                                        [CULVERT_CODEC_VP9] = "vp9"};
+    static const char *const names[] = {
+        [CULVERT_CODEC_H264] = "h264", [CULVERT_CODEC_VP8] = "vp8", [CULVERT_CODEC_VP9] = "vp9"};
     for (uint32_t i = 1; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(codec, names[i]) == 0)
             storm.codec = i;
@@ -231,8 +233,7 @@ static bool judge_accounts(const struct culvert_stats *stats)
 {
     return stats->submitted == stats->settled &&
            stats->settled == stats->encoded + stats->skipped + stats->repeated + stats->dropped + stats->failed &&
-           stats->failed == 0 && stats->packets == storm.packets &&
-           stats->encoded + stats->inserted == storm.units;
+           stats->failed == 0 && stats->packets == storm.packets && stats->encoded + stats->inserted == storm.units;
 }
 
 static int verdict(bool good, int number, const char *what)

@@ -80,6 +80,6 @@ static bool same_plane(const AVFrame *a, const AVFrame *b, int plane)
 bool decoder_same(const struct decoder *a, const struct decoder *b)
 {
     const AVFrame *const one = a->frame, *const other = b->frame;
-    return one->width > 0 && one->width == other->width && one->height == other->height &&
-           same_plane(one, other, 0) && same_plane(one, other, 1) && same_plane(one, other, 2);
+    return one->width > 0 && one->width == other->width && one->height == other->height && same_plane(one, other, 0) &&
+           same_plane(one, other, 1) && same_plane(one, other, 2);
 }

@@ -70,8 +70,8 @@ static bool read_step(const char *text, struct step *step)
 
 static uint32_t codec_of(const char *name)
 {
-    static const char *const names[] = {[CULVERT_CODEC_H264] = "h264", [CULVERT_CODEC_VP8] = "vp8",
-                                        [CULVERT_CODEC_VP9] = "vp9"};
+    static const char *const names[] = {
+        [CULVERT_CODEC_H264] = "h264", [CULVERT_CODEC_VP8] = "vp8", [CULVERT_CODEC_VP9] = "vp9"};
     for (uint32_t i = 1; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return i;
@@ -200,10 +200,10 @@ static bool judge(const struct step *step)
     size_t frames = 0;
     for (size_t i = 0; i < run.packets; i++)
         frames += run.sent[i].pts >= step->begin && run.sent[i].pts < step->end;
-    const bool holds = worst <= SLACK * step->kbps;
-    printf("%s %" PRIu32 " kb/s: %.0f on average (%.0f %%), %.0f %% in the worst window, %zu packets in %" PRIu32
+    const bool holds = worst > 0 && worst <= SLACK * step->kbps;
+    printf("# %s %" PRIu32 " kb/s: %.0f on average (%.0f %%), %.0f %% in the worst window, %zu packets in %" PRIu32
            " s, quantiser %.0f\n",
-           holds ? "ok" : "not ok", step->kbps, mean, 100 * mean / step->kbps, 100 * worst / step->kbps, frames,
+           holds ? "held" : "missed", step->kbps, mean, 100 * mean / step->kbps, 100 * worst / step->kbps, frames,
            step->seconds, mean_qp(step));
     return holds;
 }

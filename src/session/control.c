@@ -112,7 +112,9 @@ int control_loss(struct session *session, int64_t pts, uint32_t *number)
         return CULVERT_E_FINISHED;
     pthread_mutex_lock(&session->lock);
     session->wanted.losses++;
-    session->wanted.lost = FFMIN(session->wanted.lost, pts);
+    /* What was not sent yet cannot be lost. */
+    if (session->sent_pts >= 0 && pts <= session->sent_pts)
+        session->wanted.lost = FFMIN(session->wanted.lost, pts);
     session->wanted.asked_at = clock_now();
     const int result = accept(session, 0, number);
     pthread_mutex_unlock(&session->lock);

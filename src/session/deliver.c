@@ -112,6 +112,7 @@ static void push(struct session *session, struct culvert_packet *packet, size_t 
 {
     outbox_push(&session->outbox, packet, bytes);
     stats_bytes(&session->stats, packet, bytes);
+    session->sent_pts = packet->pts;
     session_changed(session);
     session_signal(session);
 }

@@ -191,6 +191,17 @@ static int64_t inserted_offset(const struct encoder *encoder)
     return nth * INSERTED_STEP <= half ? nth * INSERTED_STEP : half + nth - half / INSERTED_STEP;
 }
 
+/* On a canvas, packets say what the epoch declares. */
+static void describe_canvas(struct frame *frame, const struct codec_geometry *canvas)
+{
+    frame->aspect_num = canvas->width;
+    frame->aspect_den = canvas->height;
+    frame->matrix = canvas->matrix == H273_BT709 ? CULVERT_MATRIX_BT709 : CULVERT_MATRIX_BT601;
+    frame->range = canvas->range;
+    frame->primaries = canvas->primaries;
+    frame->transfer = canvas->transfer;
+}
+
 /* Notes what the frame taken last is encoded as; returns its tag. */
 static uint32_t begin_pending(struct session *session, const struct codec_geometry *geometry, bool inserted,
                               uint32_t wait_us)
@@ -214,7 +225,7 @@ static uint32_t begin_pending(struct session *session, const struct codec_geomet
         .overdrawn = is_overdrawn(session),
     };
     if (canvas)
-        pending->frame.aspect_num = geometry->width, pending->frame.aspect_den = geometry->height;
+        describe_canvas(&pending->frame, geometry);
     if (inserted)
         pending->frame.pts = av_sat_add64(frame->pts, inserted_offset(encoder));
     encoder->keys_by_frames = frame->key;
@@ -231,7 +242,7 @@ static uint32_t begin_pending(struct session *session, const struct codec_geomet
 static void encode(struct session *session, const struct codec_geometry *geometry, bool inserted, uint32_t wait_us)
 {
     struct encoder *encoder = &session->encoder;
-    if (!epoch_follows(&encoder->epoch, geometry, &encoder->rate))
+    if (!epoch_follows(&encoder->epoch, geometry, &encoder->rate) || encoder->lost != INT64_MAX)
         flush(session);
     if (encoder->room == NULL && !await_room(session))
         return;

@@ -22,7 +22,7 @@ struct codec_geometry epoch_geometry(const struct frame *frame)
     struct codec_geometry geometry = {
         .width = picture_coded(frame->width),
         .height = picture_coded(frame->height),
-        .matrix = frame->matrix == CULVERT_MATRIX_BT709 ? 1 : 6, /* H.273, table 4 */
+        .matrix = frame->matrix == CULVERT_MATRIX_BT709 ? H273_BT709 : H273_BT601,
         .range = frame->range,
         .primaries = frame->primaries,
         .transfer = frame->transfer,

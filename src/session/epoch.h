@@ -55,6 +55,9 @@ void epoch_finish(struct epoch *epoch);
 bool epoch_collect(struct epoch *epoch, char *why);
 uint32_t epoch_open_encoders(const struct epoch *epoch);
 
+#define H273_BT709 1 /* MatrixCoefficients, table 4 */
+#define H273_BT601 6
+
 enum epoch_step { EPOCH_GOES_ON, EPOCH_BEGINS, EPOCH_REOPENS };
 
 bool epoch_same_geometry(const struct codec_geometry *a, const struct codec_geometry *b);

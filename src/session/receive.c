@@ -46,7 +46,8 @@ static int copy_out(struct session *session, const struct reception *reception)
     }
     /* The entry stays the oldest while it is copied: only the receiving role takes it, and that is ours. */
     pthread_mutex_unlock(&session->lock);
-    memcpy(reception->buffer, outbox_bytes(&session->outbox, entry), entry->bytes);
+    if (entry->bytes > 0)
+        memcpy(reception->buffer, outbox_bytes(&session->outbox, entry), entry->bytes);
     pthread_mutex_lock(&session->lock);
     *reception->bytes = entry->bytes;
     outbox_take(&session->outbox);

@@ -94,7 +94,7 @@ int session_open(const struct culvert_config *config, const struct codec *codec,
     session->signal = -1;
     session->wanted.rate = config_rate(config);
     session->submitter.last_pts = -1;
-    session->encoder.packet_pts = -1;
+    session->encoder.packet_pts = session->sent_pts = -1;
     session->encoder.lost = session->wanted.lost = INT64_MAX;
     pace_init(&session->encoder.pace);
     budget_init(&session->encoder.budget);

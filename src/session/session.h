@@ -113,6 +113,7 @@ struct session {
     struct codec_geometry geometry; /* of the frame taken last */
     struct codec_rate opened;       /* of that frame's encoder at its opening; bitrate 0: none was encoded */
     uint32_t open_encoders;         /* when work was found last */
+    int64_t sent_pts;               /* of the last packet; -1: there was none */
     struct outbox outbox;
     struct staging staging;
     struct stats stats;

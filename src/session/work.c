@@ -42,15 +42,6 @@ static enum work find_insertion(struct session *session, int64_t *deadline)
     return WORK_INSERT;
 }
 
-/* What did not arrive of what was sent; what was not sent yet cannot be lost. */
-static void note_loss(struct session *session)
-{
-    struct encoder *encoder = &session->encoder;
-    if (encoder->packet_pts >= 0 && session->wanted.lost <= encoder->packet_pts)
-        encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
-    session->wanted.lost = INT64_MAX;
-}
-
 static void note_taken(struct session *session)
 {
     stats_take(&session->stats, queue_taken(&session->encoder.reader)->number);
@@ -88,7 +79,8 @@ static enum work find_work(struct session *session, int64_t *deadline)
         return WORK_END;
 
     encoder->order = session->wanted;
-    note_loss(session);
+    encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
+    session->wanted.lost = INT64_MAX;
     collect(session);
     encoder->room = outbox_reserve(&session->outbox);
     session->starved = encoder->room == NULL && !encoder->order.paused;
