@@ -10,13 +10,14 @@
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan          ThreadSanitizer, for what has threads
 #   valgrind      memcheck, on the gcc build
+#   clock         what measures time, on the gcc build, with nothing beside it
 #
 # Installs what it needs from Debian, when something is missing. Builds lie in build/.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-known="gcc clang without-x264 bare asan tsan valgrind"
+known="gcc clang without-x264 bare asan tsan valgrind clock"
 stages=${*:-$known}
 for name in $stages; do
     case " $known " in
@@ -35,7 +36,7 @@ passed=0 failed=0 skipped=0
 # directory STAGE: where it is built, as $dir.
 directory() {
     dir=build/$1
-    [ "$1" != valgrind ] || dir=build/gcc
+    [ "$1" != valgrind ] && [ "$1" != clock ] || dir=build/gcc
 }
 
 # configure OPTION...: the build directory, made once and kept current.
@@ -51,7 +52,7 @@ configure() {
 ready() {
     directory "$1"
     case $1 in
-    gcc | valgrind) configure ;;
+    gcc | valgrind | clock) configure ;;
     clang) CC=clang configure ;;
     without-x264) configure -Dx264=disabled ;;
     bare) configure -Dx264=disabled -Dvpx=disabled ;;
@@ -94,18 +95,20 @@ run() {
 
 stage() {
     case $1 in
-    gcc | without-x264 | bare) run plain ;;
+    gcc) run plain --no-suite clock ;;
+    without-x264 | bare) run plain --no-suite clock --no-suite rates --no-suite storms ;;
     clang) result="no warning" ;;
-    asan) run asan ;;
-    tsan) run tsan --suite threads ;;
-    valgrind) run valgrind --no-suite external ;;
+    asan) run asan --no-suite clock ;;
+    tsan) run tsan --suite threads --suite storms ;;
+    valgrind) run valgrind --suite threads --suite single ;;
+    clock) run plain --suite clock ;;
     esac
 }
 
 # While the tests of the first stage run, of which one is long and keeps one processor busy, the others are built.
 build_rest() {
     for other in $stages; do
-        [ "$other" = "${stages%% *}" ] || [ "$other" = valgrind ] || ready "$other" || :
+        [ "$other" = "${stages%% *}" ] || [ "$other" = valgrind ] || [ "$other" = clock ] || ready "$other" || :
     done
 }
 

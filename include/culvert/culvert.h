@@ -246,7 +246,9 @@ struct culvert_config {
     uint32_t fps_num, fps_den;  /* frames per second, a fraction; required; 1 to 1000, each number to 10^9. Rate control
                                    rests on it: declare what the game runs at (a NES: 39375000/655171) */
     uint32_t bitrate_kbps;      /* kilobits (1000) per second, 1 to 500000; 0: 4000 */
-    uint32_t burst_ms;          /* VBV: the buffer holds this much of the bitrate, and never less than a frame's share;
+    uint32_t burst_ms;          /* VBV: the buffer holds this much of the bitrate, and never less than a frame's share.
+                                   Rate control needs some frames in it: below 60 a second H.264 gives it as many as
+                                   it would hold at 60, to four and to a second, VP8 and VP9 two at any rate.
                                    1 to 4000; 0: 70 */
     int32_t speed;              /* 1 to 10 (fastest), or CULVERT_SPEED_SLOWEST for speed 0; 0: 8 */
     uint32_t threads;           /* of the codec, 1 to 8; 0: one up to 640x480 (VP8: 1280x720), else one per processor,
@@ -472,7 +474,8 @@ CULVERT_API int culvert_commit(culvert_loan loan, const struct culvert_frame *fr
 CULVERT_API int culvert_abandon(culvert_loan loan);
 
 /* Submits a frame and waits up to timeout_ms (1 to 60000) for its outcome, for hosts that want one call for each frame.
- *   0                  packet and *bytes bytes of buffer are the frame's own
+ *   0                  packet and *bytes bytes of buffer are the frame's own; with culvert_config.slices they are its
+ *                      first slice: go on with culvert_receive until the last
  *   CULVERT_REPEATED, CULVERT_SKIPPED, CULVERT_DROPPED   it yields no packet; the outputs are untouched
  *   CULVERT_EARLIER    an earlier packet was waiting (an inserted one, say) and was handed out; the frame was taken:
  *                      go on with culvert_receive
@@ -549,8 +552,10 @@ CULVERT_API int culvert_request_keyframe(culvert_session session, uint32_t *cont
  * packets and after the last one are nobody's loss, and change nothing). The next frame, or when none comes within one
  * frame interval the last one again, refers to none of them and is flagged CULVERT_PACKET_RECOVERY: with
  * culvert_config.references a frame that refers to an older one, if one is left within the present epoch; else, and
- * when the epoch's or stream's last key frame is among what was lost, a key frame, which no governor delays. From it
- * on, a receiver that got what it refers to decodes the same pictures as one that got everything.
+ * when the last key frame is among what was lost, a key frame, which no governor delays. (So it is too when H.264's
+ * frame_num began a new cycle among what was lost, every 16 frames, or 32 with 15 references and more: decoders would
+ * take what follows for late.) From it on, a receiver that got what it refers to decodes the same pictures as one that
+ * got everything.
  *
  * Who profits: transports that tell the sender which frames arrived and hand what follows a gap to the decoder (RTP
  * with RPSI or LRR feedback, RFC 4585 and RFC 9627 where implemented; WebTransport or QUIC datagrams into WebCodecs; a
