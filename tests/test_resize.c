@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -93,6 +94,30 @@ START_TEST(frames_go_on_scaled_until_the_encoder_of_their_size_is_ready)
     const struct culvert_stats stats = stream_stats(session);
     ck_assert_uint_eq(stats.scaled, 4);
     ck_assert_uint_eq(stats.epochs, 2);
+    close_all(session);
+}
+END_TEST
+
+static void wide(culvert_session session, uint32_t number)
+{
+    uint8_t *pixels = stream_pixels(WIDTH, HEIGHT, number);
+    struct culvert_frame frame = stream_frame(WIDTH, HEIGHT, PTS(number));
+    frame.aspect_num = 16;
+    frame.aspect_den = 9;
+    ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)WIDTH * HEIGHT * 4), 0);
+    free(pixels);
+}
+
+START_TEST(another_aspect_alone_waits_for_its_encoder_too)
+{
+    culvert_session session = open_slow(CULVERT_RESIZE_BESIDE, 3, HASTY);
+    play_pass(session, 1, KEY | EPOCH);
+    trial_hold_open();
+    wide(session, 2);
+    ck_assert_uint_eq(play_expect(session, 2, SCALED).aspect_num, 16);
+    trial_await_held();
+    trial_let_go();
+    ck_assert_uint_eq(play_expect(session, 2, KEY | EPOCH | INSERTED).aspect_num, 16);
     close_all(session);
 }
 END_TEST
@@ -349,6 +374,7 @@ Suite *test_suite(void)
     TCase *beside = add_case(suite, "beside the stream");
     tcase_add_test(beside, frames_go_on_scaled_until_the_encoder_of_their_size_is_ready);
     tcase_add_loop_test(beside, the_new_epoch_is_inserted_when_no_frame_comes, 0, 2);
+    tcase_add_test(beside, another_aspect_alone_waits_for_its_encoder_too);
     tcase_add_test(beside, a_key_frame_that_is_asked_for_meanwhile_comes_at_the_present_size);
     tcase_add_test(beside, another_size_while_one_opens_is_opened_behind_it);
     tcase_add_test(beside, another_size_while_one_opens_is_reached_though_no_further_frame_comes);

@@ -209,7 +209,7 @@ enum culvert_packet_flag {
     CULVERT_PACKET_LAST_SLICE = 16, /* ends its access unit */
     CULVERT_PACKET_SYNC = 32,       /* a receiver of the layers below may begin with this layer here */
     CULVERT_PACKET_RECOVERY = 64,   /* the first after culvert_report_loss: what it refers to did arrive */
-    CULVERT_PACKET_SCALED = 128,    /* scaled to the present epoch's size, while an encoder of its own size opens */
+    CULVERT_PACKET_SCALED = 128,    /* scaled into the present epoch, while an encoder of its own geometry opens */
     CULVERT_PACKET_REPEATED = 256   /* of no bytes: the frame equals the last one encoded (CULVERT_CONFIG_REPEATS) */
 };
 
@@ -527,8 +527,8 @@ CULVERT_API int culvert_fd(culvert_session session, int *fd);
 
 /* bitrate_kbps: 1 to 500000; the VBV follows. Every codec changes it live; of H.264, a bitrate above what the present
  * epoch's level allows reopens. The sum of packets stays within 10 % above it over any 3 seconds from one second after
- * the call on, by coarser quantisers first, and then as culvert_config.floor says. More errors: CULVERT_E_RANGE,
- * CULVERT_E_LEVEL. */
+ * the call on, by coarser quantisers first, and then as culvert_config.floor says; key frames that are asked for, and
+ * recoveries, are encoded all the same. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL. */
 CULVERT_API int culvert_set_bitrate(culvert_session session, uint32_t bitrate_kbps, uint32_t *control);
 
 /* num/den frames per second, as in the config. Every codec changes it live (the rate in H.264's VUI stays that of the

@@ -177,7 +177,7 @@ static bool encode_frame(struct session *session, const struct codec_geometry *g
         .key = pending->key || begins,
         .tag = tag,
         .pts = pending->frame.pts,
-        .slice = session->outbox.packets_max > 1 ? deliver_slice : NULL,
+        .slice = session->config.slices > 0 ? deliver_slice : NULL,
         .context = session,
     };
     deliver_begin(session, tag);
@@ -209,8 +209,8 @@ static uint32_t begin_pending(struct session *session, const struct codec_geomet
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
     const bool canvas = session->config.resize == CULVERT_RESIZE_CANVAS;
-    const bool scaled = !canvas && (picture_coded(frame->width) != geometry->width ||
-                                    picture_coded(frame->height) != geometry->height);
+    const struct codec_geometry own = session_geometry(session, frame);
+    const bool scaled = !epoch_same_geometry(&own, geometry);
     struct pending *pending = &encoder->pending[encoder->tag % PENDING_MAX];
     *pending = (struct pending){
         .frame = *frame,
@@ -309,7 +309,8 @@ static void insert(struct session *session)
     const struct codec_geometry geometry = present_geometry(session);
     const int64_t due = FFMAX(encoder->order.asked_at, work_insertion_time(encoder));
     encoder->inserted_at = clock_now();
-    budget_fill(&encoder->budget, frame->pts + encoder->inserted_at - frame->queued_at, &encoder->order.rate);
+    budget_fill(&encoder->budget, av_sat_add64(frame->pts, encoder->inserted_at - frame->queued_at),
+                &encoder->order.rate);
     set_rate(session, &geometry);
     encode(session, &geometry, true, deliver_microseconds(encoder->inserted_at - due));
 }
