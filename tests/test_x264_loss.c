@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libavcodec/avcodec.h>
-#include <libavutil/log.h>
-
+#include "decoder.h"
 #include "rig.h"
 
 #define WIDTH 64
@@ -13,71 +11,20 @@
 #define LONGEST 30
 #define AFTER 12 /* pictures that are compared, from the recovery on */
 
-/* ---- A receiver */
-
-struct receiver {
-    AVCodecContext *context;
-    AVPacket *packet;
-    AVFrame *frame; /* the last one shown */
-    bool shown;
-};
-
-static struct receiver receiver_open(void)
-{
-    struct receiver receiver = {.packet = av_packet_alloc(), .frame = av_frame_alloc()};
-    const AVCodec *const codec = avcodec_find_decoder(AV_CODEC_ID_H264);
-    receiver.context = avcodec_alloc_context3(codec);
-    receiver.context->thread_count = 1;
-    receiver.context->flags |= AV_CODEC_FLAG_LOW_DELAY;
-    receiver.context->error_concealment = 0;
-    ck_assert_int_eq(avcodec_open2(receiver.context, codec, NULL), 0);
-    return receiver;
-}
-
-static void receiver_close(struct receiver *receiver)
-{
-    av_frame_free(&receiver->frame);
-    av_packet_free(&receiver->packet);
-    avcodec_free_context(&receiver->context);
-}
-
-static void receiver_take(struct receiver *receiver, const struct rig *rig)
-{
-    ck_assert_int_eq(av_new_packet(receiver->packet, (int)rig->unit.bytes), 0);
-    memcpy(receiver->packet->data, rig->buffer, rig->unit.bytes);
-    receiver->shown = avcodec_send_packet(receiver->context, receiver->packet) == 0 &&
-                      avcodec_receive_frame(receiver->context, receiver->frame) == 0;
-    av_packet_unref(receiver->packet);
-}
-
-static bool same_plane(const struct receiver *a, const struct receiver *b, int plane, int width, int height)
-{
-    for (int y = 0; y < height; y++) {
-        if (memcmp(a->frame->data[plane] + y * a->frame->linesize[plane],
-                   b->frame->data[plane] + y * b->frame->linesize[plane], (size_t)width) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool same_picture(const struct receiver *a, const struct receiver *b)
-{
-    return a->shown && b->shown && same_plane(a, b, 0, WIDTH, HEIGHT) && same_plane(a, b, 1, WIDTH / 2, HEIGHT / 2) &&
-           same_plane(a, b, 2, WIDTH / 2, HEIGHT / 2);
-}
-
 /* ---- Losses */
 
 struct loss {
     struct rig rig;
-    struct receiver whole, denied;
+    struct decoder *whole, *denied;
+    bool shown;   /* by the one that is denied some */
     uint32_t key; /* number of a picture that is a key frame besides the first */
 };
 
 static struct loss loss_begin(uint32_t references, uint32_t slices)
 {
-    av_log_set_level(AV_LOG_QUIET);
-    struct loss loss = {.rig = rig_of(&codec_x264, WIDTH, HEIGHT), .whole = receiver_open(), .denied = receiver_open()};
+    struct loss loss = {.rig = rig_of(&codec_x264, WIDTH, HEIGHT),
+                        .whole = decoder_open(CULVERT_CODEC_H264),
+                        .denied = decoder_open(CULVERT_CODEC_H264)};
     loss.rig.config.references = references;
     loss.rig.config.slices = slices;
     rig_open(&loss.rig);
@@ -87,8 +34,8 @@ static struct loss loss_begin(uint32_t references, uint32_t slices)
 static void loss_end(struct loss *loss)
 {
     rig_close(&loss->rig);
-    receiver_close(&loss->whole);
-    receiver_close(&loss->denied);
+    decoder_close(loss->whole);
+    decoder_close(loss->denied);
 }
 
 static void send(struct loss *loss, bool key, bool arrives)
@@ -96,10 +43,9 @@ static void send(struct loss *loss, bool key, bool arrives)
     struct rig *const rig = &loss->rig;
     rig_draw(rig);
     rig_encode(rig, key || rig->pictures == loss->key);
-    receiver_take(&loss->whole, rig);
-    ck_assert(loss->whole.shown);
+    ck_assert(decoder_take(loss->whole, rig->buffer, rig->unit.bytes));
     if (arrives)
-        receiver_take(&loss->denied, rig);
+        loss->shown = decoder_take(loss->denied, rig->buffer, rig->unit.bytes);
 }
 
 /* Whether one of the lost pictures begins a new cycle of frame_num, or is a key frame. */
@@ -126,7 +72,8 @@ static void recover(struct loss *loss, uint32_t from)
         send(loss, i == 0 && !without_key, true);
         ck_assert(i != 0 || rig->unit.key == !without_key);
         ck_assert(i != 0 || rig->unit.key || rig->unit.reference[0] == RIG_PTS(from - 1));
-        ck_assert_msg(same_picture(&loss->whole, &loss->denied), "%u lost from %u, picture %d after", lost, from, i);
+        ck_assert_msg(loss->shown && decoder_same(loss->whole, loss->denied), "%u lost from %u, picture %d after", lost,
+                      from, i);
     }
 }
 
@@ -176,7 +123,7 @@ START_TEST(losses_may_follow_one_another)
             send(&loss, false, true);
         else
             send(&loss, true, true);
-        ck_assert_msg(same_picture(&loss.whole, &loss.denied), "%u lost from %u", lost, from);
+        ck_assert_msg(loss.shown && decoder_same(loss.whole, loss.denied), "%u lost from %u", lost, from);
     }
     loss_end(&loss);
 }
@@ -187,7 +134,7 @@ START_TEST(without_a_report_the_receiver_shows_something_else)
     struct loss loss = loss_begin(16, 0);
     for (int i = 0; i < 20; i++)
         send(&loss, false, i != 10);
-    ck_assert(!same_picture(&loss.whole, &loss.denied));
+    ck_assert(!(loss.shown && decoder_same(loss.whole, loss.denied)));
     loss_end(&loss);
 }
 END_TEST
