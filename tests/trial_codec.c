@@ -239,6 +239,7 @@ struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_c
         .delay = delay,
         .has_slices = true,
         .has_layers = true,
+        .has_profiles = true,
         .fine_qp = 255,
         .change = {[CODEC_BITRATE] = bitrate, [CODEC_FRAMERATE] = framerate, [CODEC_SPEED] = CODEC_LIVE},
         .version = trial_version,

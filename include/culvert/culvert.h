@@ -199,7 +199,7 @@ enum culvert_frame_flag {
 };
 
 enum culvert_packet_flag {
-    CULVERT_PACKET_KEY = 1,         /* decoding can begin here: an IDR access unit with its parameter sets */
+    CULVERT_PACKET_KEY = 1,         /* decoding can begin here: a key frame, of H.264 an IDR with its parameter sets */
     CULVERT_PACKET_INSERTED = 2, /* encoded from the last frame: something fell due (a key frame that was asked for, a
                                     recovery, a new epoch, a refinement or refresh of a still picture), and no frame
                                     came */
@@ -259,7 +259,7 @@ struct culvert_config {
                                    one packet. VP8 and VP9 have none: 0 or 1 */
     uint32_t keyint;            /* frame intervals from key frame to key frame, counted in pts, to 10^6; 0: key frames
                                    on request and at each epoch only */
-    uint32_t profile;           /* enum culvert_profile, of H.264; held in every epoch */
+    uint32_t profile;           /* enum culvert_profile, of H.264 alone; held in every epoch */
     uint32_t level;             /* highest H.264 level, times ten (31 is 3.1; 9 is 1b): each epoch announces the lowest
                                    that it needs, and what needs more is refused (CULVERT_E_LEVEL); 0: no limit */
     uint32_t max_width, max_height; /* largest visible size, after rotation and scale, either way up; 2 to 16384; both
@@ -280,9 +280,10 @@ struct culvert_config {
     uint32_t canvas_width, canvas_height; /* of CULVERT_RESIZE_CANVAS, and 0 with others; even, 2 to 16384, within the
                                    largest size; both or none; 0: the size of the first frame */
     uint32_t floor;             /* enum culvert_floor */
-    uint32_t references;        /* frames kept to go on from after culvert_report_loss, 2 to 16: H.264 keeps as many
-                                   (which may raise the level), VP8 and VP9 three, up to that old; 0: none, and a loss
-                                   is answered by a key frame. See culvert_report_loss for who profits */
+    uint32_t references;        /* frames that may be referred to after culvert_report_loss, 2 to 16. H.264 keeps as many
+                                   (which may raise the level); VP8 and VP9 keep three, the oldest up to that old:
+                                   losses of half as many always leave one, longer ones less and less often. 0: none,
+                                   and a loss is answered by a key frame */
     uint32_t layers;            /* temporal layers of VP8 and VP9, 1 to 3; 0: 1 */
     uint32_t refresh_ms;        /* a picture that has not changed for so long is encoded all the same, again and again;
                                    20 to 3600000, or CULVERT_NEVER; 0: 1000 */
@@ -337,7 +338,8 @@ struct culvert_packet {
     uint32_t encode_us;     /* inside the codec, the opening of an epoch included; all three also on an inserted packet,
                                whose wait counts from when it fell due, with convert_us 0. Slices have encode_us on
                                the last one alone, 0 before it */
-    uint32_t tl0;           /* frames of layer 0 so far, this one included: the low 8 bits, as TL0PICIDX has it */
+    uint32_t tl0;           /* of VP8 and VP9: frames of layer 0 so far, this one included, the low 8 bits, as TL0PICIDX
+                               has it; else 0 */
     uint32_t references;    /* frames that it refers to, to 3; 0 for a key frame, for a slice that is not the last, and
                                where the codec chooses unseen: VP8 and VP9 with neither references nor layers */
     uint32_t reserved;
@@ -378,7 +380,8 @@ struct culvert_stats {
     uint32_t paused;        /* 0 or 1 */
     struct culvert_latency wait, convert, encode;
     struct culvert_latency total; /* from the call of submit to the (last) packet's arrival in the queue of packets */
-    uint64_t overshot;      /* frames encoded though the bitrate had no room for them (CULVERT_FLOOR_OVERSHOOT) */
+    uint64_t overshot;      /* frames encoded though the bitrate had no room for them (CULVERT_FLOOR_OVERSHOOT; with
+                               CULVERT_FLOOR_DROP key frames and recoveries alone) */
     uint64_t scaled;        /* frames encoded at another size than their own, while an encoder of theirs opened */
     uint64_t refined;       /* times that a still picture was encoded again because it was coarse */
     uint64_t refreshed;     /* ... because refresh_ms had passed */
@@ -391,7 +394,7 @@ struct culvert_stats {
 
 /* ---- Library ---------------------------------------------------------------------------------------------------- */
 
-/* "0.1.0"; static. */
+/* "0.2.0"; static. */
 CULVERT_API const char *culvert_version(void);
 
 /* CULVERT_ABI_VERSION of the library, to be compared with the header's by a host that loads it at run time. */
@@ -576,7 +579,7 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 CULVERT_API int culvert_stats(culvert_session session, struct culvert_stats *stats);
 
 /* Copies what the codec really runs with as text, read back from it after the last frame: for H.264 the options line
- * as x264 writes it, for VP8 and VP9 the settings by their names in libvpx. needed, when not NULL, receives the bytes
+ * as x264 writes it; for VP8 and VP9, which cannot be asked, the settings that libvpx accepted, by its names. needed, when not NULL, receives the bytes
  * that it takes with its NUL, on success and on CULVERT_E_BUFFER. Other errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT,
  * CULVERT_E_AGAIN (no frame was encoded yet). */
 CULVERT_API int culvert_params(culvert_session session, char *text, size_t size, size_t *needed);

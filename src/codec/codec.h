@@ -78,6 +78,7 @@ struct codec {
     uint32_t delay;    /* pictures that encode may hold back; 0: each call yields its unit, or drops the picture */
     bool has_slices;   /* hands slices to codec_picture.slice */
     bool has_layers;   /* temporal ones */
+    bool has_profiles; /* of H.264, and its levels */
     bool opens_slowly; /* an encoder takes a frame interval and more to open */
     bool keeps_rate;   /* its units are meant to add up to the bitrate */
     uint32_t fine_qp;  /* a still picture of this quantiser, or a lower one, needs no refining */

@@ -14,6 +14,8 @@
 
 #define VP8_SIDE 16383 /* 14 bits in the key frame's header */
 
+#define PROOF_SIDE 64
+
 struct codec_stream {
     struct culvert_config config;
     struct settings settings;
@@ -51,8 +53,13 @@ static const char *reason(vpx_codec_ctx_t *vpx)
 
 static int refuse_open(struct codec_encoder *encoder, vpx_codec_err_t error, char *why)
 {
-    snprintf(why, CODEC_WHY, "libvpx opens no %s encoder of %ux%u (%.120s): change the size or the options",
-             name_of(encoder->stream), encoder->geometry.width, encoder->geometry.height, reason(&encoder->vpx));
+    /* What was opened to prove the options has a size that nobody asked for. */
+    if (encoder->geometry.width == PROOF_SIDE && encoder->geometry.height == PROOF_SIDE)
+        snprintf(why, CODEC_WHY, "libvpx refuses these options for %s (%.120s): change them", name_of(encoder->stream),
+                 reason(&encoder->vpx));
+    else
+        snprintf(why, CODEC_WHY, "libvpx opens no %s encoder of %ux%u (%.120s): change the size or the options",
+                 name_of(encoder->stream), encoder->geometry.width, encoder->geometry.height, reason(&encoder->vpx));
     return error == VPX_CODEC_MEM_ERROR ? CULVERT_E_MEMORY : CULVERT_E_CODEC;
 }
 
@@ -223,7 +230,8 @@ static void destroy(struct codec_stream *stream)
 /* What libvpx makes of the options shows when an encoder opens, and not before. */
 static int prove_options(struct codec_stream *stream, char *why)
 {
-    const struct codec_geometry geometry = {.width = 64, .height = 64, .sar_num = 1, .sar_den = 1, .matrix = 6};
+    const struct codec_geometry geometry = {
+        .width = PROOF_SIDE, .height = PROOF_SIDE, .sar_num = 1, .sar_den = 1, .matrix = 6};
     const struct codec_rate rate = {1000, 70, 60, 1, 8};
     struct codec_encoder *encoder;
     const int result = open_encoder(stream, &geometry, &rate, 1, &encoder, why);

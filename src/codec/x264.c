@@ -334,6 +334,7 @@ const struct codec codec_x264 = {
     .name = "h264",
     .delay = 0,
     .has_slices = true,
+    .has_profiles = true,
     .keeps_rate = true,
     .fine_qp = 20, /* some 40 dB of luma: game pictures coded again and again until they had it */
     .change = {[CODEC_BITRATE] = CODEC_LIVE, [CODEC_FRAMERATE] = CODEC_LIVE, [CODEC_SPEED] = CODEC_LIVE},

@@ -71,14 +71,27 @@ static bool start_threads(struct session *session)
 /* What no larger frame is needed to refuse. */
 static const struct frame smallest = {.width = 2, .height = 2, .aspect_num = 1, .aspect_den = 1};
 
+/* What a codec does not have is not passed over in silence. */
 static int check_abilities(const struct codec *codec, const struct culvert_config *config, char *why)
 {
-    const bool slices = config->slices > 1 && !codec->has_slices;
-    if (!slices && (config->layers == 1 || codec->has_layers))
-        return 0;
-    snprintf(why, CODEC_WHY, "%s is %" PRIu32 ", but %s has none: set 0, or take another codec",
-             slices ? "slices" : "layers", slices ? config->slices : config->layers, codec->name);
-    return CULVERT_E_UNSUPPORTED;
+    const struct {
+        const char *name;
+        uint32_t value, none;
+        bool has;
+    } abilities[] = {
+        {"slices", config->slices, 1, codec->has_slices},
+        {"layers", config->layers, 1, codec->has_layers},
+        {"profile", config->profile, CULVERT_PROFILE_BASELINE, codec->has_profiles},
+        {"level", config->level, 0, codec->has_profiles},
+    };
+    for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++) {
+        if (abilities[i].has || abilities[i].value <= abilities[i].none)
+            continue;
+        snprintf(why, CODEC_WHY, "%s is %" PRIu32 ", but %s has none: set 0, or take another codec", abilities[i].name,
+                 abilities[i].value, codec->name);
+        return CULVERT_E_UNSUPPORTED;
+    }
+    return 0;
 }
 
 int session_open(const struct culvert_config *config, const struct codec *codec, struct session **out, char *why)
