@@ -210,11 +210,11 @@ settings_that_the_session_refuses_exit_2_and_leave_the_output_alone() {
 
 a_setting_that_the_codec_does_not_have_is_refused() {
     printf 'YUV4MPEG2 W4 H2 F60:1\nFRAME\nYYYYYYYYUUVV' >small.y4m
-    for name in null vp8 vp9; do
-        has $name || continue
+    for poor in null vp8 vp9; do
+        has $poor || continue
         for setting in 'profile main' 'level 3.1' 'slices 2'; do
             # shellcheck disable=SC2086
-            run 2 encode small.y4m -o out.ivf --codec $name --$setting && says "^culvert: ${setting% *} .*$name" ||
+            run 2 encode small.y4m -o out.ivf --codec $poor --$setting && says "^culvert: ${setting% *} .*$poor" ||
                 return 1
         done
     done

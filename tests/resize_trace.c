@@ -163,9 +163,11 @@ int main(int argc, char **argv)
 {
     read_arguments(argc, argv);
     const int64_t still = play(5, false), p99 = play(trace.seconds, true);
-    const bool follows = trace.sizes > trace.seconds / 2, smooth = p99 <= LIMIT_US || p99 <= 2 * still;
+    const bool follows = trace.sizes > trace.seconds / 2, smooth = p99 <= LIMIT_US, able = still <= LIMIT_US;
     printf("1..2\n%s 1 - the stream follows the game's sizes\n", follows ? "ok" : "not ok");
-    printf("%s 2 - of a hundred intervals from packet to packet 99 are below 34 ms\n", smooth ? "ok" : "not ok");
+    printf("%s 2 - of a hundred intervals from packet to packet 99 are below 34 ms%s\n",
+           smooth || !able ? "ok" : "not ok",
+           smooth || able ? "" : " # SKIP this machine is too busy for one size, too");
     free(trace.frames);
-    return !(follows && smooth);
+    return !(follows && (smooth || !able));
 }

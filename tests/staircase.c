@@ -3,8 +3,8 @@
  *
  *     staircase CODEC WIDTHxHEIGHT[*SCALE] FPS STEP... <frames
  *
- * A STEP is KBPS:SECONDS, with "/N" behind it for a game that draws each Nth frame only, "!" after that when the host
- * tells so, and "~N" when every N frames the picture is cropped to another of four sizes. */
+ * A STEP is KBPS:SECONDS, of 5 seconds at least, with "/N" behind it for a game that draws each Nth frame only, "!"
+ * after that when the host tells so, and "~N" when every N frames the picture is cropped to another of four sizes. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ static bool read_step(const char *text, struct step *step)
     end += step->told;
     if (*end == '~')
         step->switches = (uint32_t)strtoul(end + 1, &end, 10);
-    return *end == '\0' && step->kbps > 0 && step->seconds > 0 && step->divisor > 0;
+    return *end == '\0' && step->kbps > 0 && step->seconds >= 5 && step->divisor > 0;
 }
 
 static uint32_t codec_of(const char *name)
@@ -89,7 +89,7 @@ static void read_arguments(int argc, char **argv)
     run.fps = (uint32_t)strtoul(argv[3], NULL, 10);
     for (int i = 4; i < argc; i++)
         if (!read_step(argv[i], &run.steps[run.count++]))
-            fail("a step is KBPS:SECONDS[/N][!][~N]");
+            fail("a step is KBPS:SECONDS[/N][!][~N], of 5 seconds or more");
     run.frame_bytes = (size_t)run.width * run.height * 3 / 2;
     run.frame = malloc(run.frame_bytes);
     run.buffer = malloc(BUFFER);

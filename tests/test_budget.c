@@ -44,11 +44,11 @@ END_TEST
 START_TEST(time_fills_what_bits_empty)
 {
     begin(0);
-    budget_spend(&budget, 60000);
+    budget_spend(&budget, 60000, false);
     ck_assert_double_eq_tol(budget_share(&budget, &plain), 0.4, 1e-9);
     budget_fill(&budget, 30000, &plain);
     ck_assert_double_eq_tol(budget_share(&budget, &plain), 0.7, 1e-9);
-    budget_spend(&budget, 80000);
+    budget_spend(&budget, 80000, false);
     ck_assert_double_eq(budget_share(&budget, &plain), 0);
     budget_fill(&budget, 60000, &plain);
     ck_assert_double_eq_tol(budget_share(&budget, &plain), 0.2, 1e-9);
@@ -61,7 +61,7 @@ START_TEST(it_never_holds_more_than_the_burst)
     for (int64_t time = 0; time < 100000000; time += random_next() % 500000) {
         budget_fill(&budget, time, &plain);
         ck_assert_double_le(budget.bits, BURST_BITS);
-        budget_spend(&budget, random_next() % 40000);
+        budget_spend(&budget, random_next() % 40000, false);
     }
     budget_fill(&budget, INT64_MAX, &plain);
     ck_assert_double_eq(budget.bits, BURST_BITS);
@@ -71,7 +71,7 @@ END_TEST
 START_TEST(time_that_stands_still_or_runs_back_fills_nothing)
 {
     begin(500000);
-    budget_spend(&budget, 90000);
+    budget_spend(&budget, 90000, false);
     budget_fill(&budget, 500000, &plain);
     budget_fill(&budget, 400000, &plain);
     ck_assert_double_eq(budget.bits, 10000);
@@ -83,10 +83,10 @@ END_TEST
 START_TEST(it_is_overdrawn_by_one_bit_more_than_the_debt)
 {
     begin(0);
-    budget_spend(&budget, BURST_BITS + DEBT_BITS);
+    budget_spend(&budget, BURST_BITS + DEBT_BITS, false);
     ck_assert(!budget_is_overdrawn(&budget, &plain));
     ck_assert_int_eq(budget_relief(&budget, &plain), 0);
-    budget_spend(&budget, 1);
+    budget_spend(&budget, 1, false);
     ck_assert(budget_is_overdrawn(&budget, &plain));
     ck_assert_int_eq(budget_relief(&budget, &plain), 1);
 }
@@ -96,16 +96,16 @@ START_TEST(another_rate_counts_from_its_own_moment)
 {
     const struct codec_rate slow = rate_of(100, 50), fast = rate_of(4000, 100);
     begin(0);
-    budget_spend(&budget, 50000);
+    budget_spend(&budget, 50000, false);
     ck_assert_double_eq(budget_share(&budget, &slow), 1);
     budget_fill(&budget, 1000, &slow);
     ck_assert_double_eq(budget.bits, 5000);
-    budget_spend(&budget, 5000);
+    budget_spend(&budget, 5000, false);
     budget_fill(&budget, 11000, &slow);
     ck_assert_double_eq_tol(budget.bits, 1000, 1e-6);
     budget_fill(&budget, 21000, &fast);
     ck_assert_double_eq_tol(budget.bits, 41000, 1e-6);
-    budget_spend(&budget, 41000 + 100 * BUDGET_DEBT_MS + 1);
+    budget_spend(&budget, 41000 + 100 * BUDGET_DEBT_MS + 1, false);
     ck_assert(budget_is_overdrawn(&budget, &slow));
     ck_assert(!budget_is_overdrawn(&budget, &fast));
 }
@@ -124,7 +124,7 @@ START_TEST(relief_comes_when_it_says_to_a_microsecond)
     int64_t time = 0;
     for (uint32_t i = 0; i < rounds(20000); i++, time += 1 + random_next() % 300000) {
         budget_fill(&budget, time, &rate);
-        budget_spend(&budget, random_next() % most);
+        budget_spend(&budget, random_next() % most, false);
         const int64_t relief = budget_relief(&budget, &rate);
         if (!budget_is_overdrawn(&budget, &rate)) {
             ck_assert_int_eq(relief, time);
@@ -168,7 +168,7 @@ static void stream(const struct codec_rate *rate, double times, int64_t interval
         /* Calm stretches fill the burst before the next wild one. */
         const double calm = pts / 2000000 % 3 == 0 ? 0.3 : times;
         sent[sends] = (struct sent){pts, (uint64_t)(share * calm * (random_next() % 1001) / 1000)};
-        budget_spend(&budget, sent[sends++].bits);
+        budget_spend(&budget, sent[sends++].bits, false);
     }
 }
 
@@ -215,7 +215,7 @@ START_TEST(frames_that_are_too_large_leave_nothing_of_the_bitrate_unused)
             budget_fill(&budget, pts, &rate);
             if (budget_is_overdrawn(&budget, &rate))
                 continue;
-            budget_spend(&budget, (uint64_t)(times * 4000 * 16.667));
+            budget_spend(&budget, (uint64_t)(times * 4000 * 16.667), false);
             bits += times * 4000 * 16.667;
             frames++;
         }

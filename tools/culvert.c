@@ -12,7 +12,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"encode", command_encode, "encode Y4M files or raw frames to H.264, VP8 or VP9"},
-    {"demo", command_demo, "play ten seconds of a game that is hard on a stream: new sizes, half the bitrate, a loss"},
+    {"demo", command_demo, "play ten seconds of a game that is hard on a stream: new sizes, less bitrate, a loss"},
     {"doctor", command_doctor, "say what is there, what is missing, and whether encoding works"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

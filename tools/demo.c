@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,7 @@ struct row {
     uint32_t width, height; /* of the stream */
     bool met;               /* a packet of the scene's own size has come, after `delay` from its first frame */
     uint64_t units, scaled, bytes;
-    int64_t duration, delay, gap;
+    int64_t delay, gap;
 };
 
 struct demo {
@@ -57,6 +58,8 @@ struct demo {
     struct stream stream;
     int64_t submitted[FRAMES + 1]; /* when, by frame number; written before the frame's packet can come */
     int64_t arrived;               /* the last packet; or when the game went on after it had stood still */
+    int64_t came[LOST];            /* pts of the access units that came last */
+    _Atomic int64_t lost;          /* the oldest of these: what a loss is reported of has been sent */
     int64_t reported;              /* when frames were reported lost */
     int64_t recovery;              /* from then to the packet that answers; 0: none yet */
     bool recovered_by_key;
@@ -66,6 +69,11 @@ struct demo {
     uint8_t pixels[4 * LARGEST];
     char why[STREAM_WHY];
 };
+
+static int64_t pts_of(size_t n)
+{
+    return (int64_t)n * 1000000 / CLIP_RATE;
+}
 
 static void print_events(const struct demo *demo)
 {
@@ -81,16 +89,28 @@ static void print_events(const struct demo *demo)
                 demo->recovered_by_key ? "a key frame" : "recovered without a key frame", (double)demo->recovery / 1e3);
 }
 
-static void print_row(const struct demo *demo)
+static void print_time(FILE *table, bool known, int64_t time)
+{
+    if (known)
+        fprintf(table, " %10.2f ms", (double)time / 1e3);
+    else
+        fprintf(table, " %13s", "-");
+}
+
+/* The media ends at `end`, within the scene perhaps. */
+static void print_row(const struct demo *demo, int64_t end)
 {
     const struct row *row = &demo->row;
     if (!demo->table || row->units == 0)
         return;
+    const int64_t lasted = end - pts_of((size_t)(row->scene - scenes) * HOLD), most = pts_of(HOLD);
     char game[24], stream[24];
     snprintf(game, sizeof game, "%" PRIu32 "x%" PRIu32, row->scene->width, row->scene->height);
     snprintf(stream, sizeof stream, "%" PRIu32 "x%" PRIu32, row->width, row->height);
-    fprintf(demo->table, "%-8s  %-8s %8" PRIu64 " %8.0f %10.2f ms %10.2f ms", game, stream, row->units,
-            report_kbps(row->bytes, row->duration), (double)row->delay / 1e3, (double)row->gap / 1e3);
+    fprintf(demo->table, "%-8s  %-8s %8" PRIu64 " %8.0f", game, stream, row->units,
+            report_kbps(row->bytes, lasted < most ? lasted : most));
+    print_time(demo->table, row->met, row->delay);
+    print_time(demo->table, !row->scene->still, row->gap);
     print_events(demo);
     fputc('\n', demo->table);
     fflush(demo->table);
@@ -116,10 +136,12 @@ static void note_unit(struct demo *demo, const struct culvert_packet *packet, in
     struct row *row = &demo->row;
     const bool scaled = packet->flags & CULVERT_PACKET_SCALED;
     row->units++;
+    memmove(demo->came, demo->came + 1, sizeof demo->came - sizeof demo->came[0]);
+    demo->came[LOST - 1] = packet->pts;
+    atomic_store(&demo->lost, demo->came[0]);
     row->scaled += scaled;
     row->width = packet->width;
     row->height = packet->height;
-    row->duration += packet->duration;
     if (!row->met && !scaled)
         row->delay = arrived - scene_began(demo, row->scene);
     row->met = row->met || !scaled;
@@ -139,7 +161,7 @@ static void watch(void *context, const struct culvert_packet *packet, size_t byt
     if (bytes == 0)
         return;
     if (scene != demo->row.scene) {
-        print_row(demo);
+        print_row(demo, pts_of(FRAMES));
         begin_row(demo, scene);
     }
     if (packet->flags & CULVERT_PACKET_FIRST_SLICE)
@@ -154,11 +176,6 @@ static void draw(struct demo *demo, size_t n, const struct culvert_frame *frame)
               height, kFilterBilinear);
 }
 
-static int64_t pts_of(size_t n)
-{
-    return (int64_t)n * 1000000 / CLIP_RATE;
-}
-
 /* What changes with a scene's first frame, and in its midst. */
 static void direct(struct demo *demo, size_t n)
 {
@@ -170,7 +187,7 @@ static void direct(struct demo *demo, size_t n)
     if (n % HOLD != LOSS || !scene->loss)
         return;
     demo->reported = pace_now();
-    culvert_report_loss(demo->stream.session, pts_of(n - LOST), NULL);
+    culvert_report_loss(demo->stream.session, atomic_load(&demo->lost), NULL);
 }
 
 static void play(struct demo *demo)
@@ -206,7 +223,7 @@ static int encode_stream(struct demo *demo)
     play(demo);
     struct report report = {.media = demo->media};
     stream_close(&demo->stream, settings, &report, demo->why);
-    print_row(demo);
+    print_row(demo, demo->media);
     if (demo->why[0])
         return fail("%s", demo->why);
     if (demo->table)
@@ -241,9 +258,10 @@ int command_demo(int argc, char **argv)
     if (status == STATUS_OK && demo->settings.help) {
         puts(
             "usage: culvert demo [OPTION...]\n\n"
-            "Plays ten seconds of gameplay at 60 frames per second and at the sizes that a PlayStation uses, with a\n"
-            "switch every second; halves the bitrate, stands still and loses frames on the way. Prints a row for each\n"
-            "second: how long the first frame of its size took, the longest gap, and its rate.\n");
+            "Plays ten seconds of gameplay at 60 frames per second and at the sizes that a PlayStation uses,\n"
+            "with a switch every second; halves the bitrate, stands still and loses frames on the way. Prints\n"
+            "a row for each second: the frames that came, their rate, how long the first one of the new size\n"
+            "took, and the longest gap.\n");
         settings_print(stdout, COMMAND_DEMO);
     } else if (status == STATUS_OK) {
         status = run(demo);

@@ -176,7 +176,11 @@ static int feed(struct encode *encode)
                         encode->pts);
     }
     encode->done += units(encode, input->source.consumed);
-    return result == INPUT_END && !interrupted() ? 0 : -1;
+    if (result != INPUT_END || interrupted())
+        return -1;
+    if (input->frames == 0)
+        snprintf(encode->why, WHY, "%.300s: there is no frame in it", input->name);
+    return input->frames > 0 ? 0 : -1;
 }
 
 static int change_input(struct encode *encode, const struct settings_input *file)
@@ -216,7 +220,7 @@ static int conclude(struct encode *encode, const struct report *report)
     const struct settings *settings = &encode->settings;
     const char *output = output_name(settings->output);
     if (!encode->why[0] && report->stats.submitted == 0)
-        return interrupted() ? fail("%s", before_the_first) : fail("%s: there is no frame in it", encode->input.name);
+        return fail("%s", before_the_first);
     if (encode->why[0] && encode->stream.output.bytes > 0 && !atomic_load(&encode->stream.broken))
         return fail("%s; what was encoded before is in %.200s", encode->why, output);
     if (encode->why[0])

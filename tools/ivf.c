@@ -58,7 +58,7 @@ static int flush(struct ivf *ivf, struct output *output, const struct culvert_pa
     if (!ivf->begun)
         ivf->first = packet->pts;
     ivf->begun = true;
-    ivf->end = packet->pts + ivf->duration;
+    ivf->end = packet->pts + ivf->interval;
     return 0;
 }
 
@@ -67,24 +67,26 @@ int ivf_write(struct ivf *ivf, struct output *output, const void *data, size_t b
 {
     if (bytes == 0)
         return 0;
-    if (packet->flags & CULVERT_PACKET_FIRST_SLICE) {
+    if (packet->flags & CULVERT_PACKET_FIRST_SLICE)
         ivf->bytes = frame_at(ivf) + FRAME_HEADER;
-        ivf->duration = packet->duration;
-    }
     if (reserve(ivf, ivf->bytes + bytes, why) < 0)
         return -1;
-    if (!ivf->begun && packet->flags & CULVERT_PACKET_FIRST_SLICE)
+    if (!ivf->begun && packet->flags & CULVERT_PACKET_FIRST_SLICE) {
+        ivf->interval = packet->duration;
         put_file_header(ivf->unit, ivf->fourcc, packet);
+    }
     memcpy(ivf->unit + ivf->bytes, data, bytes);
     ivf->bytes += bytes;
     return packet->flags & CULVERT_PACKET_LAST_SLICE ? flush(ivf, output, packet, why) : 0;
 }
 
-int ivf_end(struct ivf *ivf, struct output *output, char why[OUTPUT_WHY])
+int ivf_end(struct ivf *ivf, struct output *output, int64_t end, char why[OUTPUT_WHY])
 {
     uint8_t length[LENGTH];
     free(ivf->unit);
     ivf->unit = NULL;
-    put(length, (uint64_t)(ivf->end - ivf->first), sizeof length);
+    /* FFmpeg reads 32 bits of it; 0 is unknown. */
+    const int64_t ticks = (end > ivf->end ? end : ivf->end) - ivf->first;
+    put(length, ticks <= UINT32_MAX ? (uint64_t)ticks : 0, sizeof length);
     return ivf->begun ? output_amend(output, LENGTH_AT, length, sizeof length, why) : 0;
 }

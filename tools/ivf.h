@@ -15,8 +15,8 @@ struct ivf {
     uint8_t *unit;      /* what is to be written once its last slice has come */
     size_t bytes, room; /* of unit */
     bool begun;         /* the file's header is written */
-    int64_t duration;   /* of what is gathered */
-    int64_t first, end; /* pts of what is written */
+    int64_t interval;   /* of frames: the first packet's duration */
+    int64_t first, end; /* of what is written */
 };
 
 /* The next packet: an access unit or a slice of one. One of no bytes leaves no trace: time goes by pts. 0, or -1 with
@@ -24,7 +24,8 @@ struct ivf {
 int ivf_write(struct ivf *ivf, struct output *output, const void *data, size_t bytes,
               const struct culvert_packet *packet, char why[OUTPUT_WHY]);
 
-/* Frees what it holds, and states the length where the output can be written to once more. */
-int ivf_end(struct ivf *ivf, struct output *output, char why[OUTPUT_WHY]);
+/* Frees what it holds, and states the length, to end (microseconds) or its last frame's, where the output can be
+ * written to once more. */
+int ivf_end(struct ivf *ivf, struct output *output, int64_t end, char why[OUTPUT_WHY]);
 
 #endif

@@ -93,12 +93,6 @@ static bool set_pair(struct settings *settings, const struct option_rule *rule, 
     return rule->parse(value, field(settings, rule), second);
 }
 
-static bool set_canvas(struct settings *settings, const struct option_rule *rule, const char *value)
-{
-    settings->config.resize = CULVERT_RESIZE_CANVAS;
-    return set_pair(settings, rule, value);
-}
-
 static bool set_refresh(struct settings *settings, const struct option_rule *rule, const char *value)
 {
     if (strcmp(value, "never") != 0)
@@ -171,7 +165,8 @@ const struct option_rule option_rules[] = {
      NUMBER(config.burst_ms, 1, 4000)},
     {"speed", 's', BOTH, "N", "0 (slowest, best) to 10; default 8",
      .set = set_speed, IS("a number from 0 to 10"), .most = 10},
-    {"threads", 't', BOTH, "N", "of the codec, 1 to 8; default: one up to 640x480, else one per processor, to 4",
+    {"threads", 't', BOTH, "N", "of the codec, 1 to 8; default: one up to 640x480 (VP8: 1280x720), else one per "
+     "processor, to 4",
      NUMBER(config.threads, 1, 8)},
     {"slices", 0, BOTH, "N", "of H.264, in a frame, 1 to 8, each a packet of its own; default: as many as threads, to "
      "4, in one packet", NUMBER(config.slices, 1, 8)},
@@ -196,10 +191,9 @@ const struct option_rule option_rules[] = {
     {"repeats", 0, BOTH, NULL, "count a packet of no bytes for each frame that repeats", BIT(CULVERT_CONFIG_REPEATS)},
     {"resize", 0, BOTH, "NAME", "where the size changes: at-once, a new encoder before the next frame (the default of "
      "encode), beside, opened while frames are scaled (the demo's), or canvas, all scaled into one size",
-     CHOICE(config.resize, CULVERT_RESIZE_BESIDE, 1, "beside|at-once|canvas"), IS("beside, at-once or canvas")},
+     CHOICE(resize, 1 + CULVERT_RESIZE_BESIDE, 1, "beside|at-once|canvas"), IS("beside, at-once or canvas")},
     {"canvas", 0, BOTH, "SIZE", "as --resize canvas, into this size; without it, the first frame's",
-     .set = set_canvas, AT(config.canvas_width), .second = offsetof(struct settings, config.canvas_height),
-     .parse = parse_size, IS("a size from 2x2 to 16384x16384")},
+     PAIR(config.canvas_width, config.canvas_height, parse_size), IS("a size from 2x2 to 16384x16384")},
     {"filter", 0, BOTH, "NAME", "how frames are scaled to another size: bilinear (the default) or nearest",
      CHOICE(config.filter, CULVERT_FILTER_BILINEAR, 1, "bilinear|nearest"), IS("bilinear or nearest")},
     {"warm", 0, BOTH, "N", "encoders of the last sizes that stay open, 1 to 8; default 3", NUMBER(config.warm, 1, 8)},

@@ -74,6 +74,21 @@ void report_json(FILE *file, const struct report *report)
     fputs("}\n", file);
 }
 
+/* Frames that are not in the stream, and what is in it beside frames. */
+static void text_unsent(FILE *file, const struct report *report)
+{
+    const struct culvert_stats *stats = &report->stats;
+    if (stats->skipped + stats->repeated + stats->dropped + report->rejected + stats->inserted == 0)
+        return;
+    fprintf(file, "  without a packet: %" PRIu64 " skipped, ", stats->skipped);
+    if (!report->repeats)
+        fprintf(file, "%" PRIu64 " repeated, ", stats->repeated);
+    fprintf(file, "%" PRIu64 " dropped, %" PRIu64 " rejected; ", stats->dropped, report->rejected);
+    if (report->repeats)
+        fprintf(file, "with one of no bytes: %" PRIu64 " repeated; ", stats->repeated);
+    fprintf(file, "inserted: %" PRIu64 " packets\n", stats->inserted);
+}
+
 /* What does not happen to every stream. */
 static void text_rare(FILE *file, const struct culvert_stats *stats)
 {
@@ -109,11 +124,7 @@ void report_text(FILE *file, const char *output, const struct report *report)
             stats->bytes, report_kbps(stats->bytes, report->media));
     fprintf(file, "  epochs: %" PRIu64 ", key frames: %" PRIu64 ", peak memory: %.1f MiB\n", stats->epochs,
             stats->keyframes, (double)report->memory / (1 << 20));
-    if (stats->skipped + stats->repeated + stats->dropped + report->rejected + stats->inserted > 0)
-        fprintf(file,
-                "  without a packet: %" PRIu64 " skipped, %" PRIu64 " repeated, %" PRIu64 " dropped, %" PRIu64
-                " rejected; inserted: %" PRIu64 " packets\n",
-                stats->skipped, stats->repeated, stats->dropped, report->rejected, stats->inserted);
+    text_unsent(file, report);
     text_rare(file, stats);
     text_latency(file, "wait", &stats->wait);
     text_latency(file, "convert", &stats->convert);

@@ -2,6 +2,7 @@
 #ifndef TOOLS_REPORT_H
 #define TOOLS_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -11,6 +12,7 @@ struct report {
     const char *codec;
     struct culvert_stats stats;
     uint64_t rejected; /* frames that the queue had no room for */
+    bool repeats;      /* repeated frames have packets, of no bytes */
     int64_t media;     /* microseconds that the frames last */
     int64_t elapsed;   /* microseconds that it took */
     uint64_t memory;   /* bytes, the process's peak */

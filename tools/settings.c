@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "codecs.h"
 #include "console.h"
 #include "options.h"
 
@@ -112,6 +113,41 @@ static bool ends(const char *name, const char *extension)
     return length >= tail && strcasecmp(name + length - tail, extension) == 0;
 }
 
+static int settle_resize(struct settings *settings)
+{
+    struct culvert_config *config = &settings->config;
+    const bool canvas = config->canvas_width != 0;
+    if (canvas && settings->resize && settings->resize != 1 + CULVERT_RESIZE_CANVAS)
+        return misuse(settings->command, "--canvas needs --resize canvas");
+    if (canvas)
+        config->resize = CULVERT_RESIZE_CANVAS;
+    else if (settings->resize)
+        config->resize = settings->resize - 1;
+    return STATUS_OK;
+}
+
+static int check_codec(const struct settings *settings)
+{
+    if (culvert_has_codec(settings->config.codec))
+        return STATUS_OK;
+    return misuse(settings->command,
+                  "%s is not in this build: culvert doctor lists those that are; give another with --codec",
+                  codec_entry(settings->config.codec)->name);
+}
+
+static int check_container(const struct settings *settings, const char *name)
+{
+    static const char *const others[] = {".webm", ".mp4", ".mkv", ".mov", ".ts", ".avi"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (ends(name, others[i]))
+            return misuse(settings->command,
+                          "-o %.200s: only IVF and Annex B are written: give a name that ends in .ivf or .h264, and "
+                          "remux that with 'ffmpeg -i NAME -c copy OUT%s'",
+                          name, others[i]);
+    }
+    return STATUS_OK;
+}
+
 /* The codec that the output's name stands for, and the form that the codec's packets have in a file. */
 static int settle_output(struct settings *settings)
 {
@@ -120,13 +156,15 @@ static int settle_output(struct settings *settings)
     settings->piped = strcmp(name, "-") == 0;
     if (settings->piped && isatty(STDOUT_FILENO))
         return misuse(settings->command, "-o -: standard output is a terminal");
+    if (check_container(settings, name) != STATUS_OK)
+        return STATUS_USAGE;
     const bool ivf = ends(name, ".ivf"), annexb = ends(name, ".264") || ends(name, ".h264");
     if (*codec == CULVERT_CODEC_DEFAULT)
         *codec = ivf ? CULVERT_CODEC_VP8 : CULVERT_CODEC_H264;
     const bool vpx = *codec == CULVERT_CODEC_VP8 || *codec == CULVERT_CODEC_VP9;
     settings->ivf = ivf || vpx;
     if (!annexb || !vpx)
-        return STATUS_OK;
+        return check_codec(settings);
     return misuse(settings->command, "-o %s: a file of this name holds H.264: give VP8 and VP9 one that ends in .ivf",
                   name);
 }
@@ -159,9 +197,13 @@ int settings_parse(struct settings *settings, enum command command, int argc, ch
     if (!settings->inputs)
         return fail("out of memory");
     int status = read_options(settings, command, argc, argv);
-    if (status == STATUS_OK && !settings->help && command == COMMAND_ENCODE)
+    if (status != STATUS_OK || settings->help)
+        return status;
+    if (command == COMMAND_ENCODE)
         status = check_encode(settings);
-    return status == STATUS_OK && !settings->help ? settle_output(settings) : status;
+    if (status == STATUS_OK)
+        status = settle_resize(settings);
+    return status == STATUS_OK ? settle_output(settings) : status;
 }
 
 void settings_free(struct settings *settings)

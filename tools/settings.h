@@ -23,6 +23,7 @@ struct settings {
     const char *command;          /* its name */
     struct culvert_config config; /* frame rate 0/0: the input's */
     uint32_t keyint;              /* KEYINT_ABSENT: two seconds */
+    uint32_t resize;              /* one more than the header's value; 0: the command's default */
     uint32_t matrix, range;       /* one more than the header's values; 0: the input's */
     uint32_t rotation, flip;
     uint32_t aspect_num, aspect_den; /* 0/0: the input's */

@@ -99,7 +99,7 @@ int stream_submit(struct stream *stream, const struct culvert_frame *frame, cons
     return CULVERT_E_FINISHED;
 }
 
-static void close_session(struct stream *stream, struct report *report)
+static void close_session(struct stream *stream, const struct settings *settings, struct report *report)
 {
     culvert_finish(stream->session);
     pthread_join(stream->receiver, NULL);
@@ -107,6 +107,7 @@ static void close_session(struct stream *stream, struct report *report)
         .codec = stream->codec,
         .stats.size = sizeof report->stats,
         .rejected = stream->rejected,
+        .repeats = settings->config.flags & CULVERT_CONFIG_REPEATS,
         .elapsed = pace_now() - stream->began,
         .memory = report_memory(),
         .media = report->media,
@@ -125,10 +126,12 @@ static void close_session(struct stream *stream, struct report *report)
 void stream_close(struct stream *stream, const struct settings *settings, struct report *report, char why[STREAM_WHY])
 {
     char unwritten[STREAM_WHY];
-    close_session(stream, report);
+    close_session(stream, settings, report);
     if (stream->why[0])
         snprintf(why, STREAM_WHY, "%s", stream->why);
-    if (stream->ivf.fourcc && ivf_end(&stream->ivf, &stream->output, unwritten) < 0 && !why[0])
+    /* Frames that found the output broken are not in it. */
+    const int64_t end = atomic_load(&stream->broken) ? 0 : report->media;
+    if (stream->ivf.fourcc && ivf_end(&stream->ivf, &stream->output, end, unwritten) < 0 && !why[0])
         snprintf(why, STREAM_WHY, "%s", unwritten);
     if (stream->output.path && output_close(&stream->output, unwritten) < 0 && !why[0])
         snprintf(why, STREAM_WHY, "%s", unwritten);

@@ -441,7 +441,8 @@ CULVERT_API int culvert_open(const struct culvert_config *config, culvert_sessio
 
 /* Closes a session: wakes every call that blocks in it (they return CULVERT_E_HANDLE), waits until all calls have left
  * and the encoder thread has ended, then frees everything but what is lent. Frames and packets still queued are lost.
- * Of several threads that close at once, one gets 0. May wait for the encode of one frame. Errors: CULVERT_E_HANDLE. */
+ * Of several threads that close at once, one gets 0. May wait for the encode of one frame, or for an encoder that is being
+ * opened. Errors: CULVERT_E_HANDLE. */
 CULVERT_API int culvert_close(culvert_session session);
 
 /* No more frames: what is queued will be encoded, then culvert_receive returns CULVERT_EOS. Does not wait. A second
@@ -558,7 +559,7 @@ CULVERT_API int culvert_request_keyframe(culvert_session session, uint32_t *cont
  * when the last key frame is among what was lost, a key frame, which no governor delays. (So it is too when H.264's
  * frame_num began a new cycle among what was lost, every 16 frames, or 32 with 15 references and more: decoders would
  * take what follows for late.) From it on, a receiver that got what it refers to decodes the same pictures as one that
- * got everything.
+ * got everything. Report each loss once: a report that comes after its recovery was sent says that this is lost too.
  *
  * Who profits: transports that tell the sender which frames arrived and hand what follows a gap to the decoder (RTP
  * with RPSI or LRR feedback, RFC 4585 and RFC 9627 where implemented; WebTransport or QUIC datagrams into WebCodecs; a

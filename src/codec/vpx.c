@@ -14,8 +14,6 @@
 
 #define VP8_SIDE 16383 /* 14 bits in the key frame's header */
 
-#define PROOF_SIDE 64
-
 struct codec_stream {
     struct culvert_config config;
     struct settings settings;
@@ -53,13 +51,8 @@ static const char *reason(vpx_codec_ctx_t *vpx)
 
 static int refuse_open(struct codec_encoder *encoder, vpx_codec_err_t error, char *why)
 {
-    /* What was opened to prove the options has a size that nobody asked for. */
-    if (encoder->geometry.width == PROOF_SIDE && encoder->geometry.height == PROOF_SIDE)
-        snprintf(why, CODEC_WHY, "libvpx refuses these options for %s (%.120s): change them", name_of(encoder->stream),
-                 reason(&encoder->vpx));
-    else
-        snprintf(why, CODEC_WHY, "libvpx opens no %s encoder of %ux%u (%.120s): change the size or the options",
-                 name_of(encoder->stream), encoder->geometry.width, encoder->geometry.height, reason(&encoder->vpx));
+    snprintf(why, CODEC_WHY, "libvpx opens no %s encoder of %ux%u (%.120s): change the options or the size",
+             name_of(encoder->stream), encoder->geometry.width, encoder->geometry.height, reason(&encoder->vpx));
     return error == VPX_CODEC_MEM_ERROR ? CULVERT_E_MEMORY : CULVERT_E_CODEC;
 }
 
@@ -113,6 +106,9 @@ static enum codec_change reconfigure(struct codec_encoder *encoder, const struct
 {
     const struct settings running = encoder->settings;
     settings_fit(&encoder->settings, &encoder->stream->config, &encoder->geometry, rate, encoder->fill);
+    const bool rises = rate->bitrate_kbps > encoder->rate.bitrate_kbps;
+    if (rises && settings_forgive(&encoder->settings, &encoder->vpx) != VPX_CODEC_OK)
+        return CODEC_REOPENS;
     if (settings_apply(&encoder->settings, &running, &encoder->vpx) != VPX_CODEC_OK)
         return CODEC_REOPENS;
     encoder->rate = *rate;
@@ -230,14 +226,17 @@ static void destroy(struct codec_stream *stream)
 /* What libvpx makes of the options shows when an encoder opens, and not before. */
 static int prove_options(struct codec_stream *stream, char *why)
 {
-    const struct codec_geometry geometry = {
-        .width = PROOF_SIDE, .height = PROOF_SIDE, .sar_num = 1, .sar_den = 1, .matrix = 6};
+    const struct codec_geometry geometry = {.width = 64, .height = 64, .sar_num = 1, .sar_den = 1, .matrix = 6};
     const struct codec_rate rate = {1000, 70, 60, 1, 8};
     struct codec_encoder *encoder;
     const int result = open_encoder(stream, &geometry, &rate, 1, &encoder, why);
     if (result == 0)
         close_encoder(encoder);
-    return result == CULVERT_E_CODEC ? CULVERT_E_OPTION : result;
+    if (result != CULVERT_E_CODEC)
+        return result;
+    snprintf(why, CODEC_WHY, "libvpx refuses the options '%.120s' for %s: change them", stream->config.options,
+             name_of(stream));
+    return CULVERT_E_OPTION;
 }
 
 static int set_up(struct codec_stream *stream, char *why)

@@ -22,7 +22,7 @@ static double frames_per_second(const struct codec_rate *rate)
     return (double)rate->fps_num / rate->fps_den;
 }
 
-static void share(vpx_codec_enc_cfg_t *cfg, uint32_t bitrate)
+void cbr_share(vpx_codec_enc_cfg_t *cfg, uint32_t bitrate)
 {
     const uint32_t *const percent = layers_spare(cfg) ? spared : shares[cfg->ts_number_layers - 1];
     unsigned below = 0;
@@ -47,7 +47,7 @@ void cbr_configure(vpx_codec_enc_cfg_t *cfg, const struct codec_rate *rate, doub
     cfg->rc_buf_sz = (unsigned)(ms + 0.5);
     cfg->rc_buf_optimal_sz = (unsigned)(ms * OPTIMAL + 0.5);
     cfg->rc_buf_initial_sz = (unsigned)(ms * OPTIMAL * fill + 0.5);
-    share(cfg, rate->bitrate_kbps);
+    cbr_share(cfg, rate->bitrate_kbps);
 }
 
 int cbr_max_intra(const struct codec_rate *rate)

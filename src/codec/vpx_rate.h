@@ -14,6 +14,9 @@
 /* Bitrates, those of the layers too, and buffers. fill as in codec.h. */
 void cbr_configure(vpx_codec_enc_cfg_t *cfg, const struct codec_rate *rate, double fill);
 
+/* The layers' shares of a bitrate. */
+void cbr_share(vpx_codec_enc_cfg_t *cfg, uint32_t bitrate);
+
 /* The most that a key frame may take, in percent of a picture's share of the bitrate. */
 int cbr_max_intra(const struct codec_rate *rate);
 

@@ -136,3 +136,14 @@ vpx_codec_err_t settings_apply(const struct settings *settings, const struct set
         error = layers_start(vpx, cfg, settings->cpu_used);
     return error;
 }
+
+vpx_codec_err_t settings_forgive(const struct settings *settings, vpx_codec_ctx_t *vpx)
+{
+    if (settings->vp9)
+        return VPX_CODEC_OK;
+    vpx_codec_enc_cfg_t other = settings->cfg;
+    layers_configure(false, &other, settings->cfg.ts_number_layers == 1 ? 2 : 1, true);
+    other.g_error_resilient = settings->cfg.g_error_resilient;
+    cbr_share(&other, other.rc_target_bitrate);
+    return vpx_codec_enc_config_set(vpx, &other);
+}

@@ -28,4 +28,9 @@ void settings_fit(struct settings *settings, const struct culvert_config *config
 /* To an encoder, those that differ from what it runs with; NULL: to one that was just opened. */
 vpx_codec_err_t settings_apply(const struct settings *settings, const struct settings *running, vpx_codec_ctx_t *vpx);
 
+/* VP8 owes what it overspent at its coarsest quantiser, and pays it back for seconds in pictures of that quantiser,
+ * though the bitrate has risen. Told another number of layers it owes nothing any more; settings_apply, which must
+ * follow, tells it the right one. Nothing for VP9. */
+vpx_codec_err_t settings_forgive(const struct settings *settings, vpx_codec_ctx_t *vpx);
+
 #endif

@@ -21,16 +21,23 @@ static double limit(const struct codec_rate *rate)
 
 void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *rate)
 {
+    /* What is owed is owed in time: at a bitrate that fell, the bits of the one before would take seconds. */
+    if (budget->bits < 0 && rate->bitrate_kbps < budget->kbps)
+        budget->bits *= (double)rate->bitrate_kbps / budget->kbps;
+    budget->kbps = rate->bitrate_kbps;
     if (budget->time < 0)
         budget->bits = burst(rate);
     else if (time > budget->time)
         budget->bits = fmin(burst(rate), budget->bits + (double)(time - budget->time) * rate->bitrate_kbps / 1000);
-    budget->time = FFMAX(budget->time, time);
+    /* A media clock that stood while the wall clock went on is not waited for. */
+    budget->time = FFMAX(time, FFMIN(budget->time, av_sat_add64(time, BUDGET_LEAD)));
 }
 
-void budget_spend(struct budget *budget, uint64_t bits)
+void budget_spend(struct budget *budget, uint64_t bits, bool forgiven)
 {
     budget->bits -= (double)bits;
+    if (forgiven)
+        budget->bits = fmax(budget->bits, -(double)budget->kbps * BUDGET_DEBT_MOST_MS);
 }
 
 bool budget_is_overdrawn(const struct budget *budget, const struct codec_rate *rate)
@@ -41,7 +48,7 @@ bool budget_is_overdrawn(const struct budget *budget, const struct codec_rate *r
 int64_t budget_relief(const struct budget *budget, const struct codec_rate *rate)
 {
     const double missing = fmax(0, limit(rate) - budget->bits);
-    return budget->time + (int64_t)ceil(missing / rate->bitrate_kbps * 1000);
+    return av_sat_add64(budget->time, (int64_t)ceil(missing / rate->bitrate_kbps * 1000));
 }
 
 double budget_share(const struct budget *budget, const struct codec_rate *rate)

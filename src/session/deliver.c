@@ -75,7 +75,8 @@ static struct culvert_packet describe(const struct session *session, const struc
         .size = sizeof(struct culvert_packet),
         .flags = flags_of(encoder, pending),
         .pts = frame->pts,
-        .duration = encoder->packet_pts < 0 ? work_interval(&encoder->order.rate) : frame->pts - encoder->packet_pts,
+        .duration = encoder->packet_pts < 0 ? work_interval(&encoder->order.rate)
+                                            : FFMAX(0, frame->pts - encoder->packet_pts),
         .frame = session->stats.taken - ((uint32_t)session->stats.taken - frame->number),
         .epoch = (uint32_t)session->stats.epochs + encoder->begins,
         .control = pending->control,
@@ -166,7 +167,10 @@ static void note_encoded(struct session *session, const struct pending *pending,
     encoder->packet_pts = frame->pts;
     encoder->scaled = pending->scaled;
     encoder->recovers = false;
-    budget_spend(&encoder->budget, 8 * (uint64_t)unit->bytes);
+    encoder->layer = unit->layer;
+    encoder->tl0 = unit->tl0;
+    budget_spend(&encoder->budget, 8 * (uint64_t)unit->bytes,
+                 pending->key || session->config.floor == CULVERT_FLOOR_OVERSHOOT);
     if (!unit->key)
         return;
     encoder->key_pts = frame->pts;
@@ -220,6 +224,8 @@ void deliver_repeat(struct session *session)
     };
     encoder->delivery = (struct delivery){0};
     struct culvert_packet packet = describe(session, &pending);
+    packet.layer = encoder->layer;
+    packet.tl0 = encoder->tl0;
     packet.flags |= CULVERT_PACKET_REPEATED | CULVERT_PACKET_FIRST_SLICE | CULVERT_PACKET_LAST_SLICE;
     encoder->packet_pts = frame->pts;
     pthread_mutex_lock(&session->lock);

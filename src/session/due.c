@@ -44,11 +44,19 @@ static int64_t refresh_us(const struct session *session)
     return session->config.refresh_ms == CULVERT_NEVER ? INT64_MAX : (int64_t)session->config.refresh_ms * 1000;
 }
 
+/* From this moment on, or this pts, a still picture may be encoded once more. */
+static int64_t relief_pts(const struct session *session)
+{
+    const struct encoder *encoder = &session->encoder;
+    const bool kept = session->codec->keeps_rate && session->config.floor == CULVERT_FLOOR_DROP;
+    return kept ? budget_relief(&encoder->budget, &encoder->order.rate) : INT64_MIN;
+}
+
 /* With a frame that repeats the one encoded last: by the frames' own time. */
 static unsigned due_still(const struct session *session, const struct frame *frame)
 {
     const struct still *still = &session->encoder.still;
-    if (frame->content != still->content)
+    if (frame->content != still->content || frame->pts < relief_pts(session))
         return 0;
     if (frame->pts - still->pts >= refresh_us(session))
         return DUE_REFRESH;
@@ -67,14 +75,16 @@ unsigned due_now(const struct session *session)
 /* Something is due at this moment: now, or not before the deadline at the latest. */
 struct search {
     int64_t now, deadline;
+    int64_t since; /* when the first of them fell due */
     unsigned due;
 };
 
 static void add(struct search *search, enum due reason, int64_t moment)
 {
-    if (moment <= search->now)
+    if (moment <= search->now) {
         search->due |= reason;
-    else
+        search->since = FFMIN(search->since, moment);
+    } else
         search->deadline = FFMIN(search->deadline, moment);
 }
 
@@ -90,23 +100,33 @@ static void search_still(const struct session *session, struct search *search, i
     const struct still *still = &session->encoder.still;
     if (queue_taken(&session->encoder.reader)->content != still->content || session->encoder.scaled)
         return;
+    if (relief_pts(session) != INT64_MIN)
+        soon = FFMAX(soon, moment_of(&session->encoder, relief_pts(session)));
     if (is_coarse(session))
         add(search, DUE_REFINEMENT, FFMAX(soon, still->begun_at + STILL_AFTER));
     if (session->config.refresh_ms != CULVERT_NEVER)
         add(search, DUE_REFRESH, FFMAX(soon, still->at + refresh_us(session)));
 }
 
-unsigned due_next(const struct session *session, int64_t *deadline)
+/* When a key frame is due that was asked for. Nobody waits for more than a second, though a frame has only just come.
+ */
+static int64_t key_moment(const struct encoder *encoder, int64_t asked)
+{
+    const int64_t next = encoder->keys.next;
+    return FFMIN(FFMAX(asked, next), FFMAX(next, encoder->key_asked_at + KEYS_PAUSE_MOST));
+}
+
+unsigned due_next(const struct session *session, int64_t *since, int64_t *deadline)
 {
     const struct encoder *encoder = &session->encoder;
-    const int64_t soon = work_insertion_time(encoder);
-    struct search search = {.now = clock_now(), .deadline = CLOCK_NEVER};
+    const int64_t soon = work_insertion_time(encoder), asked = FFMAX(soon, encoder->order.asked_at);
+    struct search search = {.now = clock_now(), .deadline = CLOCK_NEVER, .since = INT64_MAX};
     if (key_is_ungoverned(encoder, queue_taken(&encoder->reader)))
-        add(&search, DUE_KEY, soon);
+        add(&search, DUE_KEY, asked);
     if (key_is_asked_for(encoder))
-        add(&search, DUE_KEY, FFMAX(soon, encoder->keys.next));
+        add(&search, DUE_KEY, key_moment(encoder, asked));
     if (recovery_is_due(encoder))
-        add(&search, DUE_RECOVERY, soon);
+        add(&search, DUE_RECOVERY, asked);
     if (encoder->scaled && epoch_is_warm(&encoder->epoch, &session->geometry))
         add(&search, DUE_EPOCH, soon);
     else if (encoder->scaled && encoder->epoch.retry_at > search.now)
@@ -115,6 +135,7 @@ unsigned due_next(const struct session *session, int64_t *deadline)
         add(&search, DUE_CATCH_UP,
             FFMAX(soon, moment_of(encoder, budget_relief(&encoder->budget, &encoder->order.rate))));
     search_still(session, &search, soon);
+    *since = search.since;
     *deadline = search.deadline;
     return search.due;
 }

@@ -17,8 +17,8 @@ enum due {
 
 /* With the frame taken last, which has just come; enum due, ored. */
 unsigned due_now(const struct session *session);
-/* Without a new frame: the same, or 0 and the moment when something will be (clock_now; CLOCK_NEVER: as things stand,
- * nothing). */
-unsigned due_next(const struct session *session, int64_t *deadline);
+/* Without a new frame: the same, and since when; or 0, and when something will be (clock_now; CLOCK_NEVER: as things
+ * stand, nothing). */
+unsigned due_next(const struct session *session, int64_t *since, int64_t *deadline);
 
 #endif

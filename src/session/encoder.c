@@ -278,9 +278,9 @@ static void encode_taken(struct session *session)
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
     const struct codec_geometry geometry = present_geometry(session);
+    budget_fill(&encoder->budget, frame->pts, &encoder->order.rate);
     encoder->due = due_now(session);
     encoder->missed = false;
-    budget_fill(&encoder->budget, frame->pts, &encoder->order.rate);
     if (encoder->order.paused) {
         deliver_nothing(session, SKIPPED);
         return;
@@ -307,12 +307,11 @@ static void insert(struct session *session)
     struct encoder *encoder = &session->encoder;
     const struct frame *frame = queue_taken(&encoder->reader);
     const struct codec_geometry geometry = present_geometry(session);
-    const int64_t due = FFMAX(encoder->order.asked_at, work_insertion_time(encoder));
     encoder->inserted_at = clock_now();
     budget_fill(&encoder->budget, av_sat_add64(frame->pts, encoder->inserted_at - frame->queued_at),
                 &encoder->order.rate);
     set_rate(session, &geometry);
-    encode(session, &geometry, true, deliver_microseconds(encoder->inserted_at - due));
+    encode(session, &geometry, true, deliver_microseconds(encoder->inserted_at - encoder->due_since));
 }
 
 static void end(struct session *session)

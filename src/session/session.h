@@ -63,6 +63,7 @@ struct encoder {
     struct delivery delivery;
     uint8_t *room;                       /* in the outbox, for the present access unit */
     unsigned due;                        /* enum due: why the present work is done, beside a new picture */
+    int64_t due_since;                   /* clock_now, of an insertion */
     struct pending pending[PENDING_MAX]; /* by tag */
     uint32_t tag;                        /* of the next picture */
     uint32_t oldest;                     /* whose outcome is open */
@@ -70,12 +71,14 @@ struct encoder {
     uint32_t opening_us;                 /* what this epoch's encoder took to open; 0 once reported */
     uint32_t keys_by_frames;             /* served, of frame.key */
     uint32_t keys_by_control;            /* served, of wanted.keys */
+    int64_t key_asked_at;                /* clock_now of the first request that waits */
     uint32_t resumed;                    /* served, of wanted.resumes */
     int64_t lost;                        /* pts from which packets did not arrive; INT64_MAX: none */
     bool recovers;                       /* the codec refers to none of them, and no packet has said so yet */
     bool scaled;                         /* the frame encoded last, to a size that is not its own */
     bool missed;                         /* the frame taken last was dropped for want of bits */
     uint32_t width, height;              /* visible, of the packet before */
+    uint32_t layer, tl0;                 /* of that packet */
     bool key_owed;                       /* what should have served them yielded no access unit */
     uint32_t inserted;                   /* since the frame taken last */
     int64_t inserted_at;                 /* clock_now of the last attempt to */
@@ -96,6 +99,10 @@ struct session {
     _Atomic uint32_t receiving;    /* some thread holds the receiving role */
     _Atomic uint32_t rate_changes; /* written under the lock */
 
+    /* Of every epoch, with CULVERT_RESIZE_CANVAS; width 0: no frame came yet. Written by the submitting thread before
+     * it publishes the first frame, constant from then on. */
+    struct codec_geometry canvas;
+
     struct submitter submitter;
     struct encoder encoder;
 
@@ -108,7 +115,6 @@ struct session {
     bool failed;  /* frames failed, and the host was not told yet */
     int signal;   /* culvert_fd's descriptor; -1: nobody asked yet */
     struct wanted wanted;
-    struct codec_geometry canvas;   /* of every epoch, once a frame came; width 0: frames have their own */
     struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
     struct codec_geometry geometry; /* of the frame taken last */
     struct codec_rate opened;       /* of that frame's encoder at its opening; bitrate 0: none was encoded */

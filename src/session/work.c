@@ -35,7 +35,7 @@ static enum work find_insertion(struct session *session, int64_t *deadline)
     struct encoder *encoder = &session->encoder;
     if (encoder->order.paused || session->stats.taken == 0)
         return WORK_WAIT;
-    encoder->due = due_next(session, deadline);
+    encoder->due = due_next(session, &encoder->due_since, deadline);
     if (encoder->due == 0)
         return WORK_WAIT;
     foresee_epoch(session);
@@ -78,6 +78,8 @@ static enum work find_work(struct session *session, int64_t *deadline)
     if (last && queue_submitted(&encoder->reader) == (uint32_t)session->stats.taken)
         return WORK_END;
 
+    if (encoder->order.keys == encoder->keys_by_control)
+        encoder->key_asked_at = session->wanted.asked_at;
     encoder->order = session->wanted;
     encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
     session->wanted.lost = INT64_MAX;
