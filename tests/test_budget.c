@@ -111,6 +111,49 @@ START_TEST(another_rate_counts_from_its_own_moment)
 }
 END_TEST
 
+START_TEST(frames_wait_for_what_was_inserted_ahead_of_them_no_longer_than_the_lead)
+{
+    begin(0);
+    budget_fill(&budget, 10000000, &plain);
+    budget_spend(&budget, BURST_BITS + DEBT_BITS + 10000, false);
+    budget_fill(&budget, 1000, &plain);
+    ck_assert_int_eq(budget_relief(&budget, &plain), 1000 + BUDGET_LEAD + 10000);
+    budget_fill(&budget, 1000 + BUDGET_LEAD, &plain);
+    ck_assert_double_eq(budget.bits, -DEBT_BITS - 10000);
+    budget_fill(&budget, 1000 + BUDGET_LEAD + 10001, &plain);
+    ck_assert(!budget_is_overdrawn(&budget, &plain));
+}
+END_TEST
+
+START_TEST(what_is_owed_falls_with_the_bitrate_and_does_not_rise_with_it)
+{
+    const struct codec_rate slow = rate_of(250, 100);
+    begin(0);
+    budget_spend(&budget, BURST_BITS + 60000, false);
+    budget_fill(&budget, 0, &slow);
+    ck_assert_double_eq_tol(budget.bits, -15000, 1e-6);
+    budget_fill(&budget, 0, &slow);
+    budget_fill(&budget, 0, &plain);
+    ck_assert_double_eq_tol(budget.bits, -15000, 1e-6);
+    begin(0);
+    budget_spend(&budget, BURST_BITS - 20000, false);
+    budget_fill(&budget, 0, &slow);
+    ck_assert_double_eq(budget.bits, 20000);
+}
+END_TEST
+
+START_TEST(what_was_spent_by_order_is_forgiven_beyond_the_most_and_nothing_else_is)
+{
+    begin(0);
+    budget_spend(&budget, BURST_BITS + 300000, true);
+    ck_assert_double_eq(budget.bits, -300000);
+    budget_spend(&budget, UINT64_C(1) << 40, true);
+    ck_assert_double_eq(budget.bits, -1000 * BUDGET_DEBT_MOST_MS);
+    budget_spend(&budget, 50000, false);
+    ck_assert_double_eq(budget.bits, -1000 * BUDGET_DEBT_MOST_MS - 50000);
+}
+END_TEST
+
 static const struct {
     uint32_t kbps, burst_ms;
 } rates[] = {{1000, 100}, {4000, 70}, {150, 70}, {1, 1}, {1, 4000}, {7, 333}, {500000, 70}, {500000, 4000}, {2999, 16}};
@@ -344,6 +387,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, time_that_stands_still_or_runs_back_fills_nothing);
     tcase_add_test(tcase, it_is_overdrawn_by_one_bit_more_than_the_debt);
     tcase_add_test(tcase, another_rate_counts_from_its_own_moment);
+    tcase_add_test(tcase, frames_wait_for_what_was_inserted_ahead_of_them_no_longer_than_the_lead);
+    tcase_add_test(tcase, what_is_owed_falls_with_the_bitrate_and_does_not_rise_with_it);
+    tcase_add_test(tcase, what_was_spent_by_order_is_forgiven_beyond_the_most_and_nothing_else_is);
     add_rows(tcase, relief_comes_when_it_says_to_a_microsecond, rates);
     tcase = add_case(suite, "windows");
     add_rows(tcase, no_three_seconds_hold_more_than_the_burst_the_debt_and_a_frame_above_the_bitrate, streams);

@@ -39,6 +39,17 @@ static culvert_session open_overdrawn(void)
 
 /* ---- Over time --------------------------------------------------------------------------------------------------- */
 
+/* Frames of these numbers pass, whether there are packets for them or not; returns how many overshot so far. */
+static uint64_t pass_frames(culvert_session session, uint32_t first, uint32_t last)
+{
+    for (uint32_t number = first; number <= last; number++) {
+        play_submit(session, number, 0);
+        play_settled(session, number);
+        stream_receive(session, 0);
+    }
+    return stream_stats(session).overshot;
+}
+
 /* Bits of the packets of each frame, 0 where there is none. */
 static uint64_t run_frames(culvert_session session, uint64_t bits[FRAMES + 1])
 {
@@ -92,6 +103,20 @@ START_TEST(a_session_that_is_to_overshoot_drops_nothing_and_counts_what_went_ove
     /* 60 of them in a second. */
     ck_assert_uint_ge(stats.sent_kbps, 60 * UNIT_BITS / 1000 - 10);
     ck_assert_uint_le(stats.sent_kbps, 60 * UNIT_BITS / 1000 + 10);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_session_that_overshot_is_within_its_bitrate_about_a_second_after_it_ends)
+{
+    enum { WILD = 5 * 60 };
+    culvert_session session = open_floor(CULVERT_FLOOR_OVERSHOOT, PATIENT);
+    const uint64_t wild = pass_frames(session, 1, WILD);
+    ck_assert_uint_ge(wild, WILD - 6);
+    trial_sizes(sizeof(struct trial_unit), sizeof(struct trial_unit));
+    ck_assert_uint_eq(pass_frames(session, WILD + 1, WILD + 45), wild + 45);
+    const uint64_t calm = pass_frames(session, WILD + 46, WILD + 75);
+    ck_assert_uint_eq(pass_frames(session, WILD + 76, WILD + 120), calm);
     culvert_close(session);
 }
 END_TEST
@@ -242,6 +267,7 @@ Suite *test_suite(void)
     TCase *time = add_case(suite, "over time");
     tcase_add_test(time, no_window_of_three_seconds_holds_more_than_a_tenth_above_the_bitrate);
     tcase_add_test(time, a_session_that_is_to_overshoot_drops_nothing_and_counts_what_went_over);
+    tcase_add_test(time, a_session_that_overshot_is_within_its_bitrate_about_a_second_after_it_ends);
     tcase_add_loop_test(time, a_stream_within_its_bitrate_is_left_alone, CULVERT_FLOOR_DROP,
                         CULVERT_FLOOR_OVERSHOOT + 1);
     tcase_add_test(time, a_codec_without_a_rate_to_keep_is_left_alone);

@@ -198,6 +198,37 @@ START_TEST(each_three_seconds_keep_to_a_changing_bitrate_and_frame_rate)
 }
 END_TEST
 
+/* What that many pictures hold, over what the bitrate gives them. */
+static double share_of(struct rig *rig, uint32_t pictures)
+{
+    double bits = 0;
+    for (uint32_t i = 0; i < pictures; i++) {
+        encode(rig);
+        bits += 8 * (double)rig->unit.bytes;
+    }
+    return bits / (rig->rate.bitrate_kbps * 1000.0 * pictures / rig->rate.fps_num);
+}
+
+/* Layers, references, and the bitrate that the floor is left for. */
+static const uint32_t rises[][3] = {{1, 0, 1000}, {1, 0, 4000}, {1, 16, 1000}, {2, 0, 1000}, {3, 8, 1000}};
+
+START_TEST(a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_second)
+{
+    struct rig rig = rig_of(codecs[_i % 2], 320, 240);
+    rig.config.layers = rises[_i / 2][0];
+    rig.config.references = rises[_i / 2][1];
+    rig.rate.bitrate_kbps = 8;
+    rig_open(&rig);
+    ck_assert_double_gt(share_of(&rig, 300), 1.5);
+    rig.rate.bitrate_kbps = rises[_i / 2][2];
+    ck_assert_int_eq(rig.codec->reconfigure(rig.encoder, &rig.rate), CODEC_LIVE);
+    share_of(&rig, 30);
+    const double share = share_of(&rig, 30);
+    ck_assert_msg(share > 0.6, "%.3f of %u kbit/s", share, rig.rate.bitrate_kbps);
+    rig_close(&rig);
+}
+END_TEST
+
 /* ---- Options */
 
 static const struct {
@@ -291,5 +322,6 @@ Suite *test_suite(void)
     tcase = add_case(suite, "figures");
     tcase_set_tags(tcase, "long");
     tcase_add_loop_test(tcase, each_three_seconds_keep_to_a_changing_bitrate_and_frame_rate, 0, 12);
+    tcase_add_loop_test(tcase, a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_second, 0, 10);
     return suite;
 }

@@ -7,10 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/platform.h"
-#include "frame/scale.h"
 #include "session/session.h"
-
-#define INSERTED_STEP 12 /* microseconds: a tick of the 90 kHz clock of RTP, rounded up */
 
 /* ---- Encoding ---------------------------------------------------------------------------------------------------- */
 
@@ -94,12 +91,6 @@ static bool encode_picture(struct session *session, const struct codec_picture *
     return unit.bytes > 0;
 }
 
-static bool is_overdrawn(const struct session *session)
-{
-    const struct encoder *encoder = &session->encoder;
-    return session->codec->keeps_rate && budget_is_overdrawn(&encoder->budget, &encoder->order.rate);
-}
-
 /* What the codec holds back comes out before its encoder goes. */
 static void flush(struct session *session)
 {
@@ -141,31 +132,13 @@ static bool forget(struct session *session)
     return session->codec->forget == NULL || !session->codec->forget(encoder->epoch.present->encoder, lost);
 }
 
-/* The picture of the frame taken last, at this geometry. */
-static struct picture picture_at(struct session *session, const struct codec_geometry *geometry)
-{
-    const struct frame *frame = queue_taken(&session->encoder.reader);
-    const uint32_t width = picture_coded(frame->width), height = picture_coded(frame->height);
-    const struct picture own = picture_over(queue_taken_pixels(&session->encoder.reader), width, height);
-    const struct window whole = {.width = geometry->width, .height = geometry->height};
-    const bool canvas = session->config.resize == CULVERT_RESIZE_CANVAS;
-    const struct window window = canvas ? scale_window(whole.width, whole.height, frame->aspect_num, frame->aspect_den)
-                                        : whole;
-    if (width == window.width && height == window.height && width == whole.width && height == whole.height)
-        return own;
-    const struct picture scaled = picture_over(session->scaled->base, geometry->width, geometry->height);
-    scale(&own, &scaled, &window, session->config.filter == CULVERT_FILTER_NEAREST,
-          geometry->range == CULVERT_RANGE_FULL);
-    return scaled;
-}
-
 /* Hands the frame taken last to the codec; whether the codec took it. */
 static bool encode_frame(struct session *session, const struct codec_geometry *geometry, struct pending *pending,
                          uint32_t tag)
 {
     struct encoder *encoder = &session->encoder;
     const bool begins = encoder->begins && tag == encoder->oldest;
-    const struct picture picture = picture_at(session, geometry);
+    const struct picture picture = pending_picture(session, geometry);
     pending->key |= forget(session);
     pending->recovers = encoder->recovers;
     if (begins || pending->key)
@@ -184,60 +157,6 @@ static bool encode_frame(struct session *session, const struct codec_geometry *g
     return encode_picture(session, &input) || (session->codec->delay > 0 && encoder->epoch.present != NULL);
 }
 
-/* How far behind the frame's own pts the next insertion lies. Steps become small before they reach the next frame's. */
-static int64_t inserted_offset(const struct encoder *encoder)
-{
-    const int64_t half = work_interval(&encoder->order.rate) / 2, nth = (int64_t)encoder->inserted + 1;
-    return nth * INSERTED_STEP <= half ? nth * INSERTED_STEP : half + nth - half / INSERTED_STEP;
-}
-
-/* On a canvas, packets say what the epoch declares. */
-static void describe_canvas(struct frame *frame, const struct codec_geometry *canvas)
-{
-    frame->aspect_num = canvas->width;
-    frame->aspect_den = canvas->height;
-    frame->matrix = canvas->matrix == H273_BT709 ? CULVERT_MATRIX_BT709 : CULVERT_MATRIX_BT601;
-    frame->range = canvas->range;
-    frame->primaries = canvas->primaries;
-    frame->transfer = canvas->transfer;
-}
-
-/* Notes what the frame taken last is encoded as; returns its tag. */
-static uint32_t begin_pending(struct session *session, const struct codec_geometry *geometry, bool inserted,
-                              uint32_t wait_us)
-{
-    struct encoder *encoder = &session->encoder;
-    const struct frame *frame = queue_taken(&encoder->reader);
-    const bool canvas = session->config.resize == CULVERT_RESIZE_CANVAS;
-    const struct codec_geometry own = session_geometry(session, frame);
-    const bool scaled = !epoch_same_geometry(&own, geometry);
-    struct pending *pending = &encoder->pending[encoder->tag % PENDING_MAX];
-    *pending = (struct pending){
-        .frame = *frame,
-        .control = encoder->order.number,
-        .width = canvas || scaled ? geometry->width : frame->width,
-        .height = canvas || scaled ? geometry->height : frame->height,
-        .wait_us = wait_us,
-        .due = encoder->due,
-        .key = encoder->due & DUE_KEY,
-        .inserted = inserted,
-        .scaled = scaled,
-        .overdrawn = is_overdrawn(session),
-    };
-    if (canvas)
-        describe_canvas(&pending->frame, geometry);
-    if (inserted)
-        pending->frame.pts = av_sat_add64(frame->pts, inserted_offset(encoder));
-    encoder->keys_by_frames = frame->key;
-    if (pending->key)
-        encoder->keys_by_control = encoder->order.keys;
-    encoder->resumed = encoder->order.resumes;
-    encoder->key_owed = encoder->missed = false;
-    encoder->width = pending->width;
-    encoder->height = pending->height;
-    return encoder->tag++;
-}
-
 /* Encodes the frame taken last, as itself or once more. */
 static void encode(struct session *session, const struct codec_geometry *geometry, bool inserted, uint32_t wait_us)
 {
@@ -246,7 +165,7 @@ static void encode(struct session *session, const struct codec_geometry *geometr
         flush(session);
     if (encoder->room == NULL && !await_room(session))
         return;
-    const uint32_t tag = begin_pending(session, geometry, inserted, wait_us);
+    const uint32_t tag = pending_begin(session, geometry, inserted, wait_us);
     if (prepare(session, geometry) && encode_frame(session, geometry, &encoder->pending[tag % PENDING_MAX], tag))
         encoder->inserted += inserted;
 }
@@ -293,7 +212,7 @@ static void encode_taken(struct session *session)
     /* Before a drop: a pace that dropped frames slow down would let each of the others spend more. */
     pace_note(&encoder->pace, frame->pts, &encoder->order.rate);
     encoder->missed = !(encoder->due & (DUE_KEY | DUE_RECOVERY)) && session->config.floor == CULVERT_FLOOR_DROP &&
-                      is_overdrawn(session);
+                      pending_overdrawn(session);
     if (encoder->missed) {
         deliver_nothing(session, DROPPED);
         return;

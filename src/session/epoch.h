@@ -11,6 +11,8 @@
 #include "codec/codec.h"
 #include "session/opener.h"
 
+#define H273_BT709 1 /* MatrixCoefficients, table 4 */
+#define H273_BT601 6
 #define EPOCH_ENCODERS 9 /* open at once: the most that may stay warm, and one that was opened beside them */
 
 struct epoch_encoder {
@@ -54,9 +56,6 @@ void epoch_finish(struct epoch *epoch);
  * during the next second. */
 bool epoch_collect(struct epoch *epoch, char *why);
 uint32_t epoch_open_encoders(const struct epoch *epoch);
-
-#define H273_BT709 1 /* MatrixCoefficients, table 4 */
-#define H273_BT601 6
 
 enum epoch_step { EPOCH_GOES_ON, EPOCH_BEGINS, EPOCH_REOPENS };
 

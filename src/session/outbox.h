@@ -2,9 +2,8 @@
  * that packets which are lent outlive the session. Not locked: the session's lock guards every call; the bytes
  * themselves are written and read outside it, by whoever holds the room or the entry.
  *
- * Packets lie one behind the other, each in one piece; room is reserved for a whole access unit, which may come as
- * several packets, and is given back in order, up to the oldest packet that
- * is still lent. */
+ * Packets lie one behind the other, each in one piece. Room is reserved for a whole access unit, which may come as
+ * several packets, and is given back in order, up to the oldest packet that is still lent. */
 #ifndef SESSION_OUTBOX_H
 #define SESSION_OUTBOX_H
 

@@ -21,6 +21,7 @@
 #include "session/loan.h"
 #include "session/outbox.h"
 #include "session/pace.h"
+#include "session/pending.h"
 #include "session/stats.h"
 #include "session/still.h"
 #include "session/work.h"
@@ -38,16 +39,6 @@ struct submitter {
     uint32_t keys;                  /* key frames that frames asked for */
     struct codec_geometry admitted; /* the last one that the codec agreed to */
     uint32_t admitted_at;           /* session.rate_changes then */
-};
-
-/* A frame on its way through the codec. */
-struct pending {
-    struct frame frame;
-    uint32_t control;       /* obeyed */
-    uint32_t width, height; /* visible, of the picture that the codec gets */
-    uint32_t wait_us;
-    unsigned due; /* enum due */
-    bool key, inserted, recovers, scaled, overdrawn;
 };
 
 /* The encoder thread's. */
