@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "play.h"
 #include "run.h"
+#include "session/keys.h"
 
 #define KBPS 100 /* a kilobyte takes 80 ms of it */
 
@@ -59,8 +60,8 @@ static const struct {
     uint32_t bytes, kbps;
     int64_t interval;
 } costs[] = {
-    {1250, KBPS, 200000},   {2500, KBPS, 400000},   {2500, 2 * KBPS, 200000},
-    {12500, KBPS, 1000000}, {16000, KBPS, 1000000}, {12500, 20 * KBPS, 100000},
+    {1250, KBPS, 200000},           {2500, KBPS, 400000},           {2500, 2 * KBPS, 200000},
+    {12500, KBPS, KEYS_PAUSE_MOST}, {16000, KBPS, KEYS_PAUSE_MOST}, {12500, 20 * KBPS, 100000},
 };
 
 START_TEST(requests_after_a_key_frame_wait_until_half_the_bitrate_has_paid_for_it_and_never_above_a_second)

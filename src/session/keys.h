@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#define KEYS_PAUSE_MOST 1000000 /* microseconds */
+#define KEYS_PAUSE_MOST 950000 /* microseconds: within a second it has come, encoded */
 
 struct keys {
     int64_t next; /* clock_now from which the next one may be asked for */
