@@ -1,16 +1,17 @@
 #include "base/clock.h"
 #include "play.h"
 #include "run.h"
+#include "session/budget.h"
 
-/* What a picture that stands still takes of the bitrate and tells of itself, and what becomes of the frames after it. */
+/* Pictures that stand still and debts that must be paid: how streams come to move again, and what packets then tell. */
 
 #define KBPS 100
 #define COARSE 30
-#define KEY_BYTES 9000   /* overdraws the budget by this much more than it may be, with the burst of 70 ms: */
-#define RELIEF_MS 500    /* 720 - 70 - 150 */
-#define RELIEVED 31      /* the first frame behind number 1 that is so much later */
-#define SMALL_BYTES 200  /* almost a frame's share at 60 per second */
-#define LEAD_FRAMES 15   /* of 250 ms */
+#define KEY_BYTES 9000  /* 720 ms of the bitrate, */
+#define RELIEF_MS 500   /* less the burst of 70 ms and the 150 that may be overdrawn */
+#define RELIEVED 31     /* the first frame behind number 1 that is so much later */
+#define SMALL_BYTES 200 /* almost a frame's share at 60 per second */
+#define LEAD_FRAMES 15  /* of 250 ms */
 #define REFRESHED_MS 200
 #define PAUSE_BYTES 1250 /* of a key frame after which others on request wait for 200 ms */
 #define PAUSE_MS 200
@@ -42,6 +43,46 @@ static culvert_session open_thaw(uint32_t refresh_ms, uint32_t flags)
 
 /* ---- Budget ------------------------------------------------------------------------------------------------------ */
 
+/* Of frames of these numbers, and of those before. */
+static uint64_t dropped_of(culvert_session session, uint32_t first, uint32_t last)
+{
+    for (uint32_t number = first; number <= last; number++) {
+        play_submit(session, number, 0);
+        play_settled(session, number);
+    }
+    return stream_stats(session).dropped;
+}
+
+START_TEST(what_was_spent_by_order_is_forgiven_beyond_the_most_and_nothing_else_is)
+{
+    const struct codec_rate rate = {.bitrate_kbps = KBPS, .burst_ms = 70, .fps_num = 60, .fps_den = 1};
+    struct budget budget;
+    budget_init(&budget);
+    budget_fill(&budget, 0, &rate);
+    budget_spend(&budget, KBPS * (70 + BUDGET_DEBT_MS), true);
+    ck_assert_double_eq(budget.bits, -KBPS * BUDGET_DEBT_MS);
+    budget_spend(&budget, UINT64_C(1) << 40, true);
+    ck_assert_double_eq(budget.bits, -KBPS * BUDGET_DEBT_MOST_MS);
+    budget_spend(&budget, 50000, false);
+    ck_assert_double_eq(budget.bits, -KBPS * BUDGET_DEBT_MOST_MS - 50000);
+}
+END_TEST
+
+START_TEST(key_frames_that_a_host_insists_on_cost_a_second_of_frames_at_most)
+{
+    culvert_session session = open_thaw(CULVERT_NEVER, 0);
+    trial_sizes(KEY_BYTES, SMALL_BYTES);
+    for (uint32_t number = 1; number <= 10; number++) {
+        play_submit(session, number, CULVERT_FRAME_KEY);
+        play_expect(session, number, number == 1 ? KEY | EPOCH : KEY);
+    }
+    const uint64_t dropped = dropped_of(session, 11, 130);
+    ck_assert_uint_ge(dropped, 20);
+    ck_assert_uint_le(dropped, 60);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(frames_whose_pts_stood_while_the_host_was_silent_are_not_dropped_for_as_long)
 {
     culvert_session session = open_thaw(100, 0);
@@ -49,11 +90,7 @@ START_TEST(frames_whose_pts_stood_while_the_host_was_silent_are_not_dropped_for_
     play_pass(session, 1, KEY | EPOCH);
     for (int i = 0; i < 10; i++)
         play_expect(session, 1, INSERTED);
-    for (uint32_t number = 2; number <= 60; number++) {
-        play_submit(session, number, 0);
-        play_settled(session, number);
-    }
-    ck_assert_uint_le(stream_stats(session).dropped, LEAD_FRAMES);
+    ck_assert_uint_le(dropped_of(session, 2, 60), LEAD_FRAMES);
     culvert_close(session);
 }
 END_TEST
@@ -167,6 +204,8 @@ Suite *test_suite(void)
 {
     Suite *suite = suite_create("thaw");
     TCase *budget = add_case(suite, "budget");
+    tcase_add_test(budget, what_was_spent_by_order_is_forgiven_beyond_the_most_and_nothing_else_is);
+    tcase_add_test(budget, key_frames_that_a_host_insists_on_cost_a_second_of_frames_at_most);
     tcase_add_test(budget, frames_whose_pts_stood_while_the_host_was_silent_are_not_dropped_for_as_long);
     tcase_add_loop_test(budget, a_still_picture_is_not_encoded_again_before_the_bitrate_has_paid_for_it, 0, 2);
     tcase_add_loop_test(budget, frames_that_repeat_a_picture_that_is_not_paid_for_are_not_dropped, 0, 2);

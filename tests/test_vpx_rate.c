@@ -209,8 +209,8 @@ static double share_of(struct rig *rig, uint32_t pictures)
     return bits / (rig->rate.bitrate_kbps * 1000.0 * pictures / rig->rate.fps_num);
 }
 
-/* Layers, references, and the bitrate that the floor is left for. */
-static const uint32_t rises[][3] = {{1, 0, 1000}, {1, 0, 4000}, {1, 16, 1000}, {2, 0, 1000}, {3, 8, 1000}};
+/* Layers and references. */
+static const uint32_t rises[][2] = {{1, 0}, {1, 16}, {3, 8}};
 
 START_TEST(a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_second)
 {
@@ -220,11 +220,11 @@ START_TEST(a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_secon
     rig.rate.bitrate_kbps = 8;
     rig_open(&rig);
     ck_assert_double_gt(share_of(&rig, 300), 1.5);
-    rig.rate.bitrate_kbps = rises[_i / 2][2];
+    rig.rate.bitrate_kbps = 1000;
     ck_assert_int_eq(rig.codec->reconfigure(rig.encoder, &rig.rate), CODEC_LIVE);
     share_of(&rig, 30);
     const double share = share_of(&rig, 30);
-    ck_assert_msg(share > 0.6, "%.3f of %u kbit/s", share, rig.rate.bitrate_kbps);
+    ck_assert_msg(share > 0.6, "%.3f of 1000 kbit/s", share);
     rig_close(&rig);
 }
 END_TEST
@@ -322,6 +322,6 @@ Suite *test_suite(void)
     tcase = add_case(suite, "figures");
     tcase_set_tags(tcase, "long");
     tcase_add_loop_test(tcase, each_three_seconds_keep_to_a_changing_bitrate_and_frame_rate, 0, 12);
-    tcase_add_loop_test(tcase, a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_second, 0, 10);
+    tcase_add_loop_test(tcase, a_bitrate_that_rises_from_below_the_floor_is_used_within_half_a_second, 0, 6);
     return suite;
 }
