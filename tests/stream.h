@@ -22,8 +22,7 @@ struct culvert_frame stream_frame(uint32_t width, uint32_t height, int64_t pts);
 uint8_t *stream_pixels(uint32_t width, uint32_t height, uint32_t seed);
 
 /* Submits such a frame. */
-int stream_submit(culvert_session session, uint32_t width, uint32_t height, int64_t pts, uint32_t seed,
-                  uint32_t flags);
+int stream_submit(culvert_session session, uint32_t width, uint32_t height, int64_t pts, uint32_t seed, uint32_t flags);
 
 /* Receives into the one buffer that there is: one thread at a time. */
 struct stream_unit {
