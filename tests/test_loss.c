@@ -46,6 +46,35 @@ START_TEST(what_was_reported_before_the_first_packet_is_nobodys_loss)
 }
 END_TEST
 
+/* Packets up to that of this frame; how many of them say that they recover. */
+static uint32_t receive_recoveries(culvert_session session, uint64_t last)
+{
+    uint32_t count = 0;
+    for (struct stream_unit unit = {0}; unit.packet.frame != last;) {
+        unit = stream_receive(session, PATIENCE);
+        ck_assert_int_eq(unit.result, 0);
+        count += (unit.packet.flags & RECOVERY) != 0;
+    }
+    return count;
+}
+
+START_TEST(a_codec_that_holds_pictures_back_recovers_once_too)
+{
+    codec = trial_codec(2, CODEC_LIVE, CODEC_LIVE);
+    struct culvert_config config = play_config(&codec);
+    config.fps_num = PATIENT;
+    culvert_session session = stream_open_with(&codec, &config);
+    for (uint32_t number = 1; number <= 4; number++)
+        play_submit(session, number, 0);
+    ck_assert_uint_eq(receive_recoveries(session, 2), 0);
+    report(session, PTS(2));
+    for (uint32_t number = 5; number <= 10; number++)
+        play_submit(session, number, 0);
+    ck_assert_uint_eq(receive_recoveries(session, 8), 1);
+    culvert_close(session);
+}
+END_TEST
+
 static const int64_t futures[] = {PTS(2) + 1, PTS(3), INT64_MAX};
 
 START_TEST(what_was_not_sent_yet_cannot_be_lost)
@@ -346,6 +375,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(loss, the_next_frame_refers_to_nothing_that_was_lost_and_says_so_once, 0, LENGTH(losses));
     tcase_add_test(loss, several_reports_before_the_next_frame_are_one_loss_from_the_oldest_on);
     tcase_add_test(loss, a_recovery_that_is_lost_itself_is_followed_by_another);
+    tcase_add_test(loss, a_codec_that_holds_pictures_back_recovers_once_too);
     TCase *keys = add_case(suite, "key frames");
     tcase_add_loop_test(keys, where_nothing_is_left_to_refer_to_a_key_frame_comes_at_once_and_serves_requests_too,
                         NOTHING_LEFT, ANSWERS);

@@ -23,6 +23,8 @@ static void settle_before(struct session *session, uint32_t tag, enum outcome ou
         const struct pending *pending = &encoder->pending[encoder->oldest % PENDING_MAX];
         if (!pending->inserted)
             stats_settle(&session->stats, outcome);
+        if (pending->recovers && outcome != ENCODED)
+            encoder->recovers = true;
         /* An insertion that failed is not tried again without end: the next frame begins with a key frame anyway. */
         if (pending->key && (outcome == DROPPED || (outcome == FAILED && !pending->inserted)))
             encoder->key_owed = true;
@@ -166,7 +168,6 @@ static void note_encoded(struct session *session, const struct pending *pending,
     still_note(&encoder->still, frame->content, frame->pts, now, unit->qp, pending->due);
     encoder->packet_pts = frame->pts;
     encoder->scaled = pending->scaled;
-    encoder->recovers = false;
     encoder->layer = unit->layer;
     encoder->tl0 = unit->tl0;
     budget_spend(&encoder->budget, 8 * (uint64_t)unit->bytes,

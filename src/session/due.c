@@ -27,9 +27,8 @@ static bool key_is_periodic(const struct session *session, const struct frame *f
 
 static bool recovery_is_due(const struct encoder *encoder)
 {
-    /* One that the codec dropped is due still; one that it holds back comes with the next frames. */
-    const bool dropped = encoder->recovers && encoder->oldest == encoder->tag && encoder->epoch.present != NULL;
-    return encoder->lost != INT64_MAX || dropped;
+    /* One that the codec dropped is due still; one that failed comes with the next epoch. */
+    return encoder->lost != INT64_MAX || (encoder->recovers && encoder->epoch.present != NULL);
 }
 
 static bool is_coarse(const struct session *session)

@@ -141,6 +141,7 @@ static bool encode_frame(struct session *session, const struct codec_geometry *g
     const struct picture picture = pending_picture(session, geometry);
     pending->key |= forget(session);
     pending->recovers = encoder->recovers;
+    encoder->recovers = false;
     if (begins || pending->key)
         encoder->keys_by_control = encoder->order.keys;
     const struct codec_picture input = {

@@ -65,7 +65,7 @@ struct encoder {
     int64_t key_asked_at;                /* clock_now of the first request that waits */
     uint32_t resumed;                    /* served, of wanted.resumes */
     int64_t lost;                        /* pts from which packets did not arrive; INT64_MAX: none */
-    bool recovers;                       /* the codec refers to none of them, and no packet has said so yet */
+    bool recovers;                       /* the codec refers to none of them, and the next picture will say so */
     bool scaled;                         /* the frame encoded last, to a size that is not its own */
     bool missed;                         /* the frame taken last was dropped for want of bits */
     uint32_t width, height;              /* visible, of the packet before */
