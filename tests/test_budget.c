@@ -111,15 +111,34 @@ START_TEST(another_rate_counts_from_its_own_moment)
 }
 END_TEST
 
-START_TEST(frames_wait_for_what_was_inserted_ahead_of_them_no_longer_than_the_lead)
+START_TEST(what_the_clock_lent_goes_back_when_the_games_own_time_stood_still)
 {
     begin(0);
-    budget_fill(&budget, 10000000, &plain);
-    budget_spend(&budget, BURST_BITS + DEBT_BITS + 10000, false);
+    budget_spend(&budget, BURST_BITS, false);
+    budget_lend(&budget, 10000000, &plain);
+    ck_assert_double_eq(budget.bits, BURST_BITS);
+    budget_spend(&budget, 30000, false);
     budget_fill(&budget, 1000, &plain);
-    ck_assert_int_eq(budget_relief(&budget, &plain), 1000 + BUDGET_LEAD + 10000);
-    budget_fill(&budget, 1000 + BUDGET_LEAD, &plain);
-    ck_assert_double_eq(budget.bits, -DEBT_BITS - 10000);
+    ck_assert_double_eq(budget.bits, -30000);
+    budget_fill(&budget, 31000, &plain);
+    ck_assert_double_eq_tol(budget.bits, 0, 1e-6);
+}
+END_TEST
+
+START_TEST(time_is_paid_for_once_by_the_clock_or_by_frames)
+{
+    begin(0);
+    budget_spend(&budget, BURST_BITS, false);
+    budget_lend(&budget, 20000, &plain);
+    budget_lend(&budget, 40000, &plain);
+    ck_assert_double_eq_tol(budget.bits, 40000, 1e-6);
+    budget_fill(&budget, 30000, &plain);
+    ck_assert_double_eq_tol(budget.bits, 30000, 1e-6);
+    budget_fill(&budget, 50000, &plain);
+    ck_assert_double_eq_tol(budget.bits, 50000, 1e-6);
+    budget_lend(&budget, 60000, &plain);
+    budget_fill(&budget, 60000, &plain);
+    ck_assert_double_eq_tol(budget.bits, 60000, 1e-6);
 }
 END_TEST
 
@@ -371,7 +390,8 @@ Suite *test_suite(void)
     tcase_add_test(tcase, time_that_stands_still_or_runs_back_fills_nothing);
     tcase_add_test(tcase, it_is_overdrawn_by_one_bit_more_than_the_debt);
     tcase_add_test(tcase, another_rate_counts_from_its_own_moment);
-    tcase_add_test(tcase, frames_wait_for_what_was_inserted_ahead_of_them_no_longer_than_the_lead);
+    tcase_add_test(tcase, what_the_clock_lent_goes_back_when_the_games_own_time_stood_still);
+    tcase_add_test(tcase, time_is_paid_for_once_by_the_clock_or_by_frames);
     tcase_add_test(tcase, what_is_owed_falls_with_the_bitrate_and_does_not_rise_with_it);
     add_rows(tcase, relief_comes_when_it_says_to_a_microsecond, rates);
     tcase = add_case(suite, "windows");

@@ -19,7 +19,7 @@ static double limit(const struct codec_rate *rate)
     return -(double)rate->bitrate_kbps * BUDGET_DEBT_MS;
 }
 
-void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *rate)
+static void fill(struct budget *budget, int64_t time, const struct codec_rate *rate)
 {
     /* What is owed is owed in time: at a bitrate that fell, the bits of the one before would take seconds. */
     if (budget->bits < 0 && rate->bitrate_kbps < budget->kbps)
@@ -29,8 +29,25 @@ void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *r
         budget->bits = burst(rate);
     else if (time > budget->time)
         budget->bits = fmin(burst(rate), budget->bits + (double)(time - budget->time) * rate->bitrate_kbps / 1000);
-    /* A media clock that stood while the wall clock went on is not waited for. */
-    budget->time = FFMAX(time, FFMIN(budget->time, av_sat_add64(time, BUDGET_LEAD)));
+    budget->time = FFMAX(budget->time, time);
+}
+
+void budget_lend(struct budget *budget, int64_t time, const struct codec_rate *rate)
+{
+    const double before = budget->bits;
+    fill(budget, time, rate);
+    budget->lent += fmax(0, budget->bits - before);
+}
+
+void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *rate)
+{
+    /* The frames' own time pays: what the clock had lent for the same time goes back. */
+    if (budget->lent > 0 && time < budget->time) {
+        budget->bits -= fmin(budget->lent, (double)(budget->time - time) * budget->kbps / 1000);
+        budget->time = time;
+    }
+    budget->lent = 0;
+    fill(budget, time, rate);
 }
 
 void budget_spend(struct budget *budget, uint64_t bits, bool forgiven)

@@ -13,17 +13,20 @@
  * bitrate: with 70 ms of burst a frame and 220 ms, 7 % of three seconds. */
 #define BUDGET_DEBT_MS 150
 #define BUDGET_DEBT_MOST_MS 1000 /* what is spent beyond this and all bounds is forgiven */
-#define BUDGET_LEAD 250000       /* microseconds that insertions, by the wall clock, may be ahead of the frames */
 
 struct budget {
     int64_t time;  /* microseconds of media time up to which it was filled; -1: nothing was sent yet */
     double bits;   /* left of the burst; negative: overdrawn */
+    double lent;   /* of these, by the clock, since the last frame */
     uint32_t kbps; /* at which it was filled last */
 };
 
 void budget_init(struct budget *budget);
-/* Time passes. */
+/* A frame came, of this pts. */
 void budget_fill(struct budget *budget, int64_t time, const struct codec_rate *rate);
+/* None came, but the clock went on as far as would be this pts. A game's own time may stand still meanwhile: then the
+ * next frame takes the credit back, and waits for nothing but what was spent. */
+void budget_lend(struct budget *budget, int64_t time, const struct codec_rate *rate);
 /* forgiven: it was spent by order (key frames that were asked for, overshooting), and not more than BUDGET_DEBT_MOST_MS
  * is owed afterwards, or the stream would stand still for as long as it takes. */
 void budget_spend(struct budget *budget, uint64_t bits, bool forgiven);

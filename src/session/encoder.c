@@ -228,7 +228,7 @@ static void insert(struct session *session)
     const struct frame *frame = queue_taken(&encoder->reader);
     const struct codec_geometry geometry = present_geometry(session);
     encoder->inserted_at = clock_now();
-    budget_fill(&encoder->budget, av_sat_add64(frame->pts, encoder->inserted_at - frame->queued_at),
+    budget_lend(&encoder->budget, av_sat_add64(frame->pts, encoder->inserted_at - frame->queued_at),
                 &encoder->order.rate);
     set_rate(session, &geometry);
     encode(session, &geometry, true, deliver_microseconds(encoder->inserted_at - encoder->due_since));
