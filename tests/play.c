@@ -7,6 +7,8 @@ struct culvert_config play_config(const struct codec *codec)
 {
     struct culvert_config config = stream_config(codec->id, CULVERT_POLICY_BLOCK);
     config.slots = 16;
+    config.flags = 0;
+    config.floor = CULVERT_FLOOR_DROP;
     return config;
 }
 

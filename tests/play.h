@@ -26,7 +26,7 @@
 #define REPEATED (uint32_t) CULVERT_PACKET_REPEATED
 #define SLICES (uint32_t)(CULVERT_PACKET_FIRST_SLICE | CULVERT_PACKET_LAST_SLICE)
 
-/* 16 slots and the policy BLOCK, so that every frame is seen. */
+/* 16 slots and the policy BLOCK, so that every frame is seen; stills and floor as they are by default. */
 struct culvert_config play_config(const struct codec *codec);
 
 /* The frame of this number, at 64x48 or at another size; and the picture submitted before, once more. */

@@ -18,6 +18,8 @@ struct culvert_config stream_config(uint32_t codec, uint32_t policy)
     config.fps_num = 60;
     config.fps_den = 1;
     config.refresh_ms = CULVERT_NEVER;
+    config.flags = CULVERT_CONFIG_COARSE_STILLS;
+    config.floor = CULVERT_FLOOR_OVERSHOOT;
     return config;
 }
 

@@ -257,6 +257,7 @@ static void open_load(struct load *load, int row)
     load->codec.opens_slowly = traits & SLOW;
     load->codec.keeps_rate = traits & KEEPS;
     struct culvert_config config = stream_config(load->codec.id, load->policy);
+    config.floor = CULVERT_FLOOR_DROP;
     config.slots = loads[row].slots;
     config.flags = load->repeats ? CULVERT_CONFIG_REPEATS : 0;
     config.refresh_ms = load->repeats ? 50 : CULVERT_NEVER;
