@@ -280,10 +280,10 @@ struct culvert_config {
     uint32_t canvas_width, canvas_height; /* of CULVERT_RESIZE_CANVAS, and 0 with others; even, 2 to 16384, within the
                                    largest size; both or none; 0: the size of the first frame */
     uint32_t floor;             /* enum culvert_floor */
-    uint32_t references;        /* frames that may be referred to after culvert_report_loss, 2 to 16. H.264 keeps as many
-                                   (which may raise the level); VP8 and VP9 keep three, the oldest up to that old:
-                                   losses of half as many always leave one, longer ones less and less often. 0: none,
-                                   and a loss is answered by a key frame */
+    uint32_t references;        /* frames that may be referred to after culvert_report_loss, 2 to 16. H.264 keeps as
+                                   many (which may raise the level); VP8 and VP9 keep three, the oldest up to that
+                                   old: losses of half as many always leave one, longer ones less and less often.
+                                   0: none, and a loss is answered by a key frame */
     uint32_t layers;            /* temporal layers of VP8 and VP9, 1 to 3; 0: 1 */
     uint32_t refresh_ms;        /* a picture that has not changed for so long is encoded all the same, again and again;
                                    20 to 3600000, or CULVERT_NEVER; 0: 1000 */
@@ -441,8 +441,8 @@ CULVERT_API int culvert_open(const struct culvert_config *config, culvert_sessio
 
 /* Closes a session: wakes every call that blocks in it (they return CULVERT_E_HANDLE), waits until all calls have left
  * and the encoder thread has ended, then frees everything but what is lent. Frames and packets still queued are lost.
- * Of several threads that close at once, one gets 0. May wait for the encode of one frame, or for an encoder that is being
- * opened. Errors: CULVERT_E_HANDLE. */
+ * Of several threads that close at once, one gets 0. May wait for the encode of one frame, or for an encoder that is
+ * being opened. Errors: CULVERT_E_HANDLE. */
 CULVERT_API int culvert_close(culvert_session session);
 
 /* No more frames: what is queued will be encoded, then culvert_receive returns CULVERT_EOS. Does not wait. A second
@@ -580,9 +580,9 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 CULVERT_API int culvert_stats(culvert_session session, struct culvert_stats *stats);
 
 /* Copies what the codec really runs with as text, read back from it after the last frame: for H.264 the options line
- * as x264 writes it; for VP8 and VP9, which cannot be asked, the settings that libvpx accepted, by its names. needed, when not NULL, receives the bytes
- * that it takes with its NUL, on success and on CULVERT_E_BUFFER. Other errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT,
- * CULVERT_E_AGAIN (no frame was encoded yet). */
+ * as x264 writes it; for VP8 and VP9, which cannot be asked, the settings that libvpx accepted, by its names. needed,
+ * when not NULL, receives the bytes that it takes with its NUL, on success and on CULVERT_E_BUFFER. Other errors:
+ * CULVERT_E_HANDLE, CULVERT_E_ARGUMENT, CULVERT_E_AGAIN (no frame was encoded yet). */
 CULVERT_API int culvert_params(culvert_session session, char *text, size_t size, size_t *needed);
 
 /* Copies the session's last error out as one line, cut to size; "" when there was none. What a call refused and what

@@ -10,7 +10,7 @@
 #include "codec/codec.h"
 
 /* Milliseconds of the bitrate that may be overdrawn. Together with the burst it bounds what any window holds above the
- * bitrate: with 70 ms of burst a frame and 220 ms, 7 % of three seconds. */
+ * bitrate: with 70 ms of burst 220 ms, 7.4 % of three seconds, and one access unit. */
 #define BUDGET_DEBT_MS 150
 #define BUDGET_DEBT_MOST_MS 1000 /* what is spent beyond this and all bounds is forgiven */
 
