@@ -76,7 +76,7 @@ static int prove_options(struct codec_stream *stream, char *why)
 {
     const struct codec_geometry geometry = {.width = 64, .height = 64, .sar_num = 1, .sar_den = 1};
     param_set_geometry(&stream->param, &stream->config, &geometry, (uint32_t)x264_levels[0].level_idc);
-    param_set_rate(&stream->param, &(struct codec_rate){.fps_num = 1, .fps_den = 1}, &(struct budget){64, 64}, 1);
+    param_set_rate(&stream->param, &(struct codec_rate){.fps_num = 1, .fps_den = 1}, &(struct vbv){64, 64}, 1);
     x264_t *const x264 = open_alone(&stream->param);
     if (x264 == NULL) {
         snprintf(why, CODEC_WHY, "x264 opens no encoder with the options '%.100s': remove some",
@@ -157,15 +157,14 @@ static int open_x264(struct codec_encoder *encoder, char *why)
 }
 
 /* The stream's parameters for this encoder: another one may have been opened since. */
-static int set_param(const struct codec_encoder *encoder, int32_t speed, const struct budget *budget, double fill,
-                     char *why)
+static int set_param(const struct codec_encoder *encoder, int32_t speed, const struct vbv *vbv, double fill, char *why)
 {
     struct codec_stream *const stream = encoder->stream;
     const int result = set_speed(stream, speed, why);
     if (result < 0)
         return result;
     param_set_geometry(&stream->param, &stream->config, &encoder->geometry, encoder->level);
-    param_set_rate(&stream->param, &encoder->opened, budget, fill);
+    param_set_rate(&stream->param, &encoder->opened, vbv, fill);
     return 0;
 }
 
@@ -179,11 +178,11 @@ static int h264_open(struct codec_stream *stream, const struct codec_geometry *g
     struct codec_encoder *const opened = malloc(sizeof *opened);
     if (opened == NULL)
         return refuse_memory(geometry, why);
-    struct budget budget = {0};
-    rate_budget(rate, rate, &budget);
+    struct vbv vbv = {0};
+    rate_vbv(rate, rate, &vbv);
     *opened = (struct codec_encoder){.stream = stream, .geometry = *geometry, .level = level, .opened = *rate};
     references_init(&opened->references, stream->config.references);
-    result = set_param(opened, rate->speed, &budget, fill, why);
+    result = set_param(opened, rate->speed, &vbv, fill, why);
     if (result == 0)
         result = open_x264(opened, why);
     if (result == 0)
@@ -205,24 +204,23 @@ static void h264_close(struct codec_encoder *encoder)
 static enum codec_change h264_reconfigure(struct codec_encoder *encoder, const struct codec_rate *rate)
 {
     struct codec_stream *const stream = encoder->stream;
-    struct budget budget;
+    struct vbv vbv;
     char why[CODEC_WHY];
     const bool live = param_reaches(&stream->config, encoder->opened.speed, rate->speed) &&
-                      rate_fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate,
-                                     &budget);
-    if (!live || set_param(encoder, rate->speed, &budget, 1, why) < 0)
+                      rate_fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate, &vbv);
+    if (!live || set_param(encoder, rate->speed, &vbv, 1, why) < 0)
         return CODEC_REOPENS;
     return x264_encoder_reconfig(encoder->x264, &stream->param) == 0 ? CODEC_LIVE : CODEC_REOPENS;
 }
 
 static bool h264_obeys(struct codec_encoder *encoder, const struct codec_rate *rate)
 {
-    struct budget budget;
+    struct vbv vbv;
     char why[CODEC_WHY];
     x264_param_t running;
     x264_encoder_parameters(encoder->x264, &running);
-    return rate_budget(rate, &encoder->opened, &budget) && running.rc.i_bitrate == budget.bitrate &&
-           running.rc.i_vbv_max_bitrate == budget.bitrate && running.rc.i_vbv_buffer_size == budget.buffer &&
+    return rate_vbv(rate, &encoder->opened, &vbv) && running.rc.i_bitrate == vbv.bitrate &&
+           running.rc.i_vbv_max_bitrate == vbv.bitrate && running.rc.i_vbv_buffer_size == vbv.buffer &&
            set_speed(encoder->stream, rate->speed, why) == 0 && param_searches(&running, &encoder->stream->param);
 }
 
@@ -311,10 +309,10 @@ static bool h264_outgrows(const struct culvert_config *config, const struct code
 {
     uint32_t level;
     char why[CODEC_WHY];
-    struct budget budget;
+    struct vbv vbv;
     return !param_reaches(config, opened->speed, wanted->speed) ||
            rate_level(config, geometry, opened, &level, why) < 0 ||
-           !rate_fits_live(config, geometry, level, opened, wanted, &budget);
+           !rate_fits_live(config, geometry, level, opened, wanted, &vbv);
 }
 
 static void h264_version(char *text, size_t size)

@@ -127,12 +127,12 @@ void param_set_geometry(x264_param_t *param, const struct culvert_config *config
     param->vui.i_transfer = (int)geometry->transfer;
 }
 
-void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const struct budget *budget, double fill)
+void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const struct vbv *vbv, double fill)
 {
     param->i_fps_num = opened->fps_num;
     param->i_fps_den = opened->fps_den;
-    param->rc.i_bitrate = param->rc.i_vbv_max_bitrate = budget->bitrate;
-    param->rc.i_vbv_buffer_size = budget->buffer;
+    param->rc.i_bitrate = param->rc.i_vbv_max_bitrate = vbv->bitrate;
+    param->rc.i_vbv_buffer_size = vbv->buffer;
     param->rc.f_vbv_buffer_init = (float)(fill * FILL_MOST);
 }
 

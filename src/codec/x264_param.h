@@ -21,7 +21,7 @@ int param_build(x264_param_t *param, const struct culvert_config *config, int32_
 void param_set_geometry(x264_param_t *param, const struct culvert_config *config, const struct codec_geometry *geometry,
                         uint32_t level);
 /* fill, 0 to 1, is how much of the buffer is left at the opening. */
-void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const struct budget *budget, double fill);
+void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const struct vbv *vbv, double fill);
 
 /* How many slices a picture of the geometry set has. */
 uint32_t param_slices(const x264_param_t *param);

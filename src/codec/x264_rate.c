@@ -24,14 +24,14 @@ static uint32_t buffer_kbit(const struct codec_rate *rate)
 
 /* x264 keeps the frame rate that it was opened with and gives each frame its share of the bitrate at that rate: at
  * another rate, the bitrate is the one whose share is right. The buffer holds real bits, so it is not scaled. */
-bool rate_budget(const struct codec_rate *rate, const struct codec_rate *opened, struct budget *budget)
+bool rate_vbv(const struct codec_rate *rate, const struct codec_rate *opened, struct vbv *vbv)
 {
     const double was = (double)opened->fps_num / opened->fps_den, is = (double)rate->fps_num / rate->fps_den;
     const double exact = rate->bitrate_kbps * (was / is);
     const double whole = round(exact);
     if (whole < 1 || whole > RATE_MAX || fabs(whole - exact) > exact / 100)
         return false;
-    *budget = (struct budget){(int)whole, (int)buffer_kbit(rate)};
+    *vbv = (struct vbv){(int)whole, (int)buffer_kbit(rate)};
     return true;
 }
 
@@ -60,8 +60,8 @@ int rate_level(const struct culvert_config *config, const struct codec_geometry 
 }
 
 bool rate_fits_live(const struct culvert_config *config, const struct codec_geometry *geometry, uint32_t level,
-                    const struct codec_rate *opened, const struct codec_rate *rate, struct budget *budget)
+                    const struct codec_rate *opened, const struct codec_rate *rate, struct vbv *vbv)
 {
     const struct level_load demand = load(config, geometry, rate);
-    return rate_budget(rate, opened, budget) && level_holds(level, &demand);
+    return rate_vbv(rate, opened, vbv) && level_holds(level, &demand);
 }
