@@ -99,7 +99,10 @@ typedef uint32_t culvert_loan;
     X(MEMORY, -14, "out of memory")                                                                                   \
     X(LIMIT, -15, "too many at once: close or give back some first")                                                  \
     X(CODEC, -16, "the codec failed")                                                                                 \
-    X(SYSTEM, -17, "the operating system refused a thread or a descriptor")
+    X(SYSTEM, -17, "the operating system refused a thread or a descriptor")                                           \
+    X(CRASHED, -18, "the session's encoder process died too often")                                                   \
+    X(GONE, -19, "no culvertd answers at the endpoint, or it has ended")                                              \
+    X(DENIED, -20, "culvertd does not serve this user")
 
 enum culvert_error {
 #define CULVERT_ERROR_ENUM(name, number, text) CULVERT_E_##name = number,
@@ -215,7 +218,9 @@ enum culvert_packet_flag {
 
 enum culvert_config_flag {
     CULVERT_CONFIG_REPEATS = 1,      /* a repeated frame yields a packet of no bytes */
-    CULVERT_CONFIG_COARSE_STILLS = 2 /* still pictures are not refined */
+    CULVERT_CONFIG_COARSE_STILLS = 2, /* still pictures are not refined */
+    CULVERT_CONFIG_RECONNECT = 4     /* with an endpoint: when culvertd ends, the session waits for the next one there,
+                                        instead of CULVERT_E_GONE, and goes on with a key frame */
 };
 
 enum culvert_log_severity {
@@ -271,7 +276,8 @@ struct culvert_config {
                                    from 2 to 64; 0: 4. LATEST has 3 and takes 0 alone */
     uint32_t flags;             /* enum culvert_config_flag */
     char name[32];              /* for logs and statistics; NUL-terminated UTF-8; "": "session" */
-    char endpoint[112];         /* "": encode in this process, the only place that this version knows */
+    char endpoint[112];         /* "": encode in this process. "unix:PATH": in a process of its own, which the culvertd
+                                   that listens at PATH starts, and starts anew when it dies; see "Through culvertd" */
     char options[512];          /* "name=value:name=value", see above; NUL-terminated */
     uint32_t resize;            /* enum culvert_resize */
     uint32_t filter;            /* enum culvert_filter */
@@ -363,7 +369,7 @@ struct culvert_stats {
     uint64_t skipped;       /* a newer one took their place, or the session was paused */
     uint64_t repeated;      /* equal to the last one encoded */
     uint64_t dropped;       /* the bitrate had no room for them (CULVERT_FLOOR_DROP) */
-    uint64_t lost;          /* with an encoder process; 0 in this version */
+    uint64_t lost;          /* their encoder process died while it had them; they are not sent to the next one */
     uint64_t failed;        /* the codec refused them: culvert_error_text says why */
     uint64_t inserted;      /* access units encoded without a new frame; not among encoded */
     uint64_t packets;       /* handed to the queue of packets: of encoded and inserted frames one each, or one for each
@@ -372,7 +378,7 @@ struct culvert_stats {
     uint64_t keyframes;     /* among encoded and inserted ones */
     uint64_t epochs;
     uint64_t reopened;      /* epochs begun because the codec did not do what it had said, counted in epochs too */
-    uint64_t restarts;      /* of an encoder process; 0 in this version */
+    uint64_t restarts;      /* encoder processes that took the place of one that had died */
     uint32_t control;       /* number of the last control call that a packet obeyed */
     uint32_t queued_packets; /* waiting to be received */
     uint32_t bitrate_kbps;  /* wanted at present */
@@ -390,6 +396,19 @@ struct culvert_stats {
     uint64_t recovered;     /* recoveries without a key frame; several losses may share one */
     uint32_t sent_kbps;     /* of the packets of the last second, by their pts */
     uint32_t open_encoders; /* warm ones and the present one */
+};
+
+/* A session of a daemon's, as culvert_list shows it. */
+struct culvert_listing {
+    uint32_t size;
+    uint32_t id;            /* of this daemon's sessions: 1, 2, ...; never used again */
+    uint32_t codec;         /* enum culvert_codec */
+    uint32_t pid;           /* of the encoder process; 0: none at this moment */
+    uint32_t user;          /* the id of the user whose process opened it */
+    uint32_t width, height; /* visible, of the last packet; 0: there was none */
+    uint32_t age_s;         /* since it was opened */
+    char name[32];          /* culvert_config.name */
+    struct culvert_stats stats; /* at most half a second old */
 };
 
 /* ---- Library ---------------------------------------------------------------------------------------------------- */
@@ -573,6 +592,37 @@ CULVERT_API int culvert_pause(culvert_session session, uint32_t *control);
 /* Goes on with a key frame, which no governor delays, of the newest frame if none is submitted within a frame interval.
  */
 CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
+
+/* ---- Through culvertd ------------------------------------------------------------------------------------------- */
+
+/* A session with an endpoint is encoded in a process of its own. All calls are the same and behave the same, but:
+ *
+ *   culvert_open   waits up to 5 seconds for culvertd. CULVERT_E_GONE: none answers there. CULVERT_E_DENIED: it does not
+ *                  serve this user. CULVERT_E_LIMIT: it, or this user's share of it, is full. CULVERT_E_UNSUPPORTED: it
+ *                  is of another version.
+ *   all calls      after the encoder process died: as before. The next one goes on with the newest frame, a key frame
+ *                  and a new epoch (culvert_stats.restarts). A frame that the dead one had begun counts as lost and is
+ *                  not sent again. When it dies more often than culvertd allows, frames are refused and, once all
+ *                  packets were received, culvert_receive and culvert_peek return CULVERT_E_CRASHED.
+ *   all calls      after culvertd ended: the same with CULVERT_E_GONE; or, with CULVERT_CONFIG_RECONNECT, submit looks for
+ *                  the next one there, and until it answers frames are taken, and the newest one waits.
+ *
+ * What these sessions do shows in the host's process a message later: statistics never claim too much. */
+
+/* The session of the daemon at endpoint ("unix:PATH") with the lowest id above `after`; CULVERT_EOS: there is none. A
+ * user sees its own sessions; the daemon's own user and root see all. text as in culvert_open. Errors:
+ * CULVERT_E_ARGUMENT, CULVERT_E_GONE, CULVERT_E_DENIED, CULVERT_E_UNSUPPORTED, CULVERT_E_TIMEOUT. */
+CULVERT_API int culvert_list(const char *endpoint, uint32_t after, struct culvert_listing *listing, char *text,
+                             size_t text_size);
+
+/* Watches a session of the daemon at endpoint: a new session here, to which copies of its packets come from the next
+ * key frame on, which this call asks for. Those that are not received fast enough are left out, up to the next key
+ * frame; the session that is watched is never held up. culvert_receive, culvert_peek, culvert_fd, culvert_error_text,
+ * culvert_stats (packets and bytes, as seen here) and culvert_close are its calls, the others CULVERT_E_UNSUPPORTED; it
+ * ends (CULVERT_EOS) with the one it watches. name is that of its config; of several the one opened last. Errors: those
+ * of culvert_list; CULVERT_E_HANDLE: no such session; CULVERT_E_LIMIT: it is watched already. */
+CULVERT_API int culvert_watch(const char *endpoint, const char *name, culvert_session *session, char *text,
+                              size_t text_size);
 
 /* ---- Insight ---------------------------------------------------------------------------------------------------- */
 
