@@ -337,7 +337,6 @@ static void take_and_check(struct codec_encoder **place, uint32_t asked)
 
 START_TEST(asked_taken_and_closed_at_random_nothing_is_left_open)
 {
-    uint32_t opens = 0;
     for (uint32_t life = 0; life < rounds(40); life++) {
         struct codec_encoder *encoders[4] = {NULL};
         uint32_t asked = 0;
@@ -353,13 +352,16 @@ START_TEST(asked_taken_and_closed_at_random_nothing_is_left_open)
             if (random_next() % 16 == 0)
                 sched_yield();
         }
+        /* However busy the machine is, its thread had its turn. */
+        while (held_calls().opens == 0) {
+            ask(asked += 2);
+            sched_yield();
+        }
         for (int i = 0; i < 4; i++)
             if (encoders[i] != NULL)
                 opener_close(&opener, encoders[i]);
         finish();
-        opens += held_calls().opens;
     }
-    ck_assert_uint_gt(opens, 1);
 }
 END_TEST
 
