@@ -99,6 +99,19 @@ void log_write(uint32_t severity, const char *name, const char *format, ...)
     va_end(arguments);
 }
 
+void log_forward(const char *line)
+{
+    char kept[LOG_LINE + 1];
+    snprintf(kept, sizeof kept, "%s", line);
+    cut(kept);
+    push(kept);
+}
+
+uint32_t log_severity(void)
+{
+    return atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
 /* The line that says how many were lost stands before the oldest one. */
 static const char *oldest_line(char *lost, size_t size)
 {

@@ -18,6 +18,10 @@ void log_write(uint32_t severity, const char *name, const char *format, ...) __a
 void log_write_list(uint32_t severity, const char *name, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+/* A line that another process has written so, of whatever severity. */
+void log_forward(const char *line);
+uint32_t log_severity(void);
+
 /* As culvert_log_read. */
 int log_read(char *text, size_t size);
 

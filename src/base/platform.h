@@ -33,8 +33,8 @@ void platform_unsignal(int fd);
  * wake-up: what it announces travels by atomics or under a lock, since ThreadSanitizer does not know this wait. */
 bool platform_wait(sem_t *semaphore, int64_t deadline);
 
-/* Starts a thread that takes no signals: they are the host's, whose handlers must not run on a thread that it does not
- * know. False: there is none. */
+/* Starts a thread that takes no signals but those of its own faults: the others are the host's, whose handlers must not
+ * run on a thread that it does not know. False: there is none. */
 bool platform_start_thread(pthread_t *thread, void *(*run)(void *), void *argument);
 
 /* Names the calling thread, for debuggers and top; at most 15 bytes are kept. */

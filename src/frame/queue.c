@@ -57,6 +57,27 @@ struct queue_place queue_vacancy(const struct queue_writer *writer)
     return (struct queue_place){.slot = writer->previous, .taken = writer->submitted};
 }
 
+void queue_abandon(struct queue_writer *writer)
+{
+    if (!writer->latest)
+        atomic_store_explicit(&writer->shared->ring.tail, writer->ring.head, memory_order_release);
+}
+
+void queue_move(void *memory, const struct queue_writer *from, struct queue_writer *to)
+{
+    const uint32_t slots = from->latest ? QUEUE_SLOTS_LATEST : from->ring.slots;
+    const struct queue_writer old = *from;
+    struct queue_reader nobody;
+    queue_init(memory, old.latest, slots, old.slot_bytes, to, &nobody);
+    ring_init(&to->shared->ring, &to->ring, &nobody.ring, slots, old.submitted);
+    to->submitted = old.submitted;
+    to->displaced = old.displaced;
+    if (!to->latest)
+        ring_room(&to->shared->ring, &to->ring, &to->slot);
+    atomic_store_explicit(&to->shared->taken, old.submitted, memory_order_relaxed);
+    atomic_store_explicit(&to->shared->submitted, old.submitted, memory_order_relaxed);
+}
+
 bool queue_join(void *memory, bool latest, uint32_t slots, size_t slot_bytes, const struct queue_place *place,
                 struct queue_reader *reader)
 {

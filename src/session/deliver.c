@@ -50,6 +50,7 @@ void deliver_dropped(struct session *session, uint32_t tag)
 void deliver_failure(struct session *session, const char *why)
 {
     log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
+    events_note(&session->events, EVENT_FAILURE, session->events.frame, 0, 0);
     pthread_mutex_lock(&session->lock);
     settle_before(session, session->encoder.tag, FAILED);
     session_note_error(session, why);
@@ -198,6 +199,7 @@ void deliver_unit(struct session *session, const struct codec_unit *unit, uint32
     session->stats.counts.reopened += encoder->reopens;
     push_slices(session, &common, unit->slices > 0 ? unit->slices - 1 : 0);
     push(session, &packet, unit->slices > 0 ? delivery->bytes[unit->slices - 1] : unit->bytes);
+    outbox_at(&session->outbox, session->outbox.head - 1)->total_us = total_us;
     encoder->room = NULL;
     settle_before(session, unit->tag, DROPPED);
     settle_before(session, unit->tag + 1, ENCODED);

@@ -48,6 +48,8 @@ static void note_epoch(struct session *session, const struct codec_geometry *geo
     pthread_mutex_unlock(&session->lock);
     log_write(CULVERT_LOG_INFO, session->config.name, "epoch %" PRIu64 ": %" PRIu32 "x%" PRIu32,
               session->stats.counts.epochs + 1, geometry->width, geometry->height);
+    events_note(&session->events, EVENT_EPOCH, (uint32_t)session->stats.counts.epochs + 1, geometry->width,
+                geometry->height);
 }
 
 /* Waits until an access unit has room. False: the session closes. */
@@ -158,7 +160,10 @@ static bool encode_frame(struct session *session, const struct codec_geometry *g
         .context = session,
     };
     deliver_begin(session, tag);
-    return encode_picture(session, &input) || (session->codec->delay > 0 && encoder->epoch.present != NULL);
+    session->events.frame = pending->frame.number;
+    const bool encoded = encode_picture(session, &input);
+    session->events.frame = 0;
+    return encoded || (session->codec->delay > 0 && encoder->epoch.present != NULL);
 }
 
 /* Encodes the frame taken last, as itself or once more. */

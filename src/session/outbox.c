@@ -66,7 +66,7 @@ void outbox_finish(struct outbox *outbox)
     outbox->region = NULL;
 }
 
-static struct outbox_entry *entry_at(const struct outbox *outbox, uint32_t index)
+struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index)
 {
     return &outbox->entries[index % OUTBOX_PACKETS];
 }
@@ -78,7 +78,7 @@ uint8_t *outbox_reserve(struct outbox *outbox)
     else if (outbox->head - outbox->tail > OUTBOX_PACKETS - outbox->packets_max)
         return NULL;
     else {
-        const size_t oldest = entry_at(outbox, outbox->tail)->offset;
+        const size_t oldest = outbox_at(outbox, outbox->tail)->offset;
         if (outbox->write > oldest && outbox->capacity - outbox->write < outbox->unit_max)
             outbox->write = 0;
         /* Behind the oldest there must stay a gap: equal offsets would read as empty. */
@@ -90,7 +90,8 @@ uint8_t *outbox_reserve(struct outbox *outbox)
 
 void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, size_t bytes)
 {
-    *entry_at(outbox, outbox->head) = (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
+    *outbox_at(outbox,
+               outbox->head) = (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
     outbox->head++;
     outbox->write += outbox_step(bytes);
 }
@@ -114,7 +115,7 @@ bool outbox_released(struct outbox *outbox, uint32_t released)
 
 struct outbox_entry *outbox_oldest(const struct outbox *outbox)
 {
-    return outbox->next == outbox->head ? NULL : entry_at(outbox, outbox->next);
+    return outbox->next == outbox->head ? NULL : outbox_at(outbox, outbox->next);
 }
 
 const uint8_t *outbox_bytes(const struct outbox *outbox, const struct outbox_entry *entry)
@@ -135,6 +136,6 @@ void outbox_take(struct outbox *outbox)
 void outbox_done(struct outbox *outbox, struct outbox_entry *entry)
 {
     entry->done = true;
-    while (outbox->tail != outbox->next && entry_at(outbox, outbox->tail)->done)
+    while (outbox->tail != outbox->next && outbox_at(outbox, outbox->tail)->done)
         outbox->tail++;
 }

@@ -21,7 +21,8 @@ struct outbox_entry {
     struct loan loan; /* of this packet, while it is lent */
     struct culvert_packet packet;
     size_t offset, bytes;
-    bool done; /* received or given back: its room is free once all before it are done */
+    uint32_t total_us; /* from the call of submit, of the last packet of an access unit */
+    bool done;         /* received or given back: its room is free once all before it are done */
 };
 
 _Static_assert(offsetof(struct outbox_entry, loan) == 0, "a loan that is a peek leads to its packet");
@@ -58,6 +59,8 @@ bool outbox_push_at(struct outbox *outbox, const struct culvert_packet *packet, 
 /* All packets before the released-th were given back, as another process says. False: they cannot have been. */
 bool outbox_released(struct outbox *outbox, uint32_t released);
 
+/* The index-th that was queued, and was not freed. */
+struct outbox_entry *outbox_at(const struct outbox *outbox, uint32_t index);
 /* The oldest packet that waits, or NULL; and its bytes. */
 struct outbox_entry *outbox_oldest(const struct outbox *outbox);
 const uint8_t *outbox_bytes(const struct outbox *outbox, const struct outbox_entry *entry);

@@ -88,6 +88,7 @@ struct session *session_create(const struct culvert_config *config, const struct
     session->carrier = carrier;
     session->reporter = reporter;
     session->signal = -1;
+    session->pixel_rate = UINT64_MAX;
     session->wanted.rate = config_rate(config);
     session->wanted.lost = session->encoder.lost = INT64_MAX;
     session->submitter.last_pts = -1;

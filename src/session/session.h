@@ -70,6 +70,7 @@ struct encoder {
     int64_t lost;                        /* pts from which packets did not arrive; INT64_MAX: none */
     bool recovers;                       /* the codec refers to none of them, and the next picture will say so */
     bool scaled;                         /* the frame encoded last, to a size that is not its own */
+    bool holds;                          /* the frame taken last may be encoded once more */
     bool missed;                         /* the frame taken last was dropped for want of bits */
     uint32_t width, height;              /* visible, of the packet before */
     uint32_t layer, tl0;                 /* of that packet */
@@ -116,6 +117,7 @@ struct session {
     struct wanted wanted;
     struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
     struct codec_geometry geometry; /* of the frame taken last */
+    uint64_t pixel_rate;            /* pixels a second, at most; UINT64_MAX: any */
     struct codec_rate opened;       /* of that frame's encoder at its opening; bitrate 0: none was encoded */
     uint32_t open_encoders;         /* when work was found last */
     int64_t sent_pts;               /* of the last packet; -1: there was none */

@@ -8,8 +8,6 @@
 #include "frame/convert.h"
 #include "session/submit.h"
 
-#define ASPECT_MAX 65535
-
 /* What a frame comes to before a pixel is touched. */
 struct admission {
     const struct format *format; /* NULL: the picture of the frame before */
@@ -39,7 +37,8 @@ static int check_fields(const struct culvert_frame *in, char *why)
         return submit_refuse(why, "range", in->range, "set one of enum culvert_range");
     if (in->reserved != 0)
         return submit_refuse(why, "reserved", in->reserved, "set 0");
-    if ((in->aspect_num == 0) != (in->aspect_den == 0) || in->aspect_num > ASPECT_MAX || in->aspect_den > ASPECT_MAX)
+    if ((in->aspect_num == 0) != (in->aspect_den == 0) || in->aspect_num > SUBMIT_ASPECT_MOST ||
+        in->aspect_den > SUBMIT_ASPECT_MOST)
         return submit_refuse(why, "aspect_num", in->aspect_num, "set both terms to 1 to 65535, or both to 0");
     return 0;
 }

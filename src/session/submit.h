@@ -8,6 +8,8 @@
 
 #include "session/session.h"
 
+#define SUBMIT_ASPECT_MOST 65535 /* of each term of a display aspect */
+
 /* Takes the role; false while another thread has it. */
 bool submit_enter(struct session *session);
 void submit_leave(struct session *session);

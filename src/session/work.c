@@ -31,7 +31,7 @@ static void foresee_epoch(struct session *session)
 static enum work find_insertion(struct session *session, int64_t *deadline)
 {
     struct encoder *encoder = &session->encoder;
-    if (encoder->order.paused || session->stats.counts.taken == 0)
+    if (encoder->order.paused || !encoder->holds)
         return WORK_WAIT;
     encoder->due = due_next(session, &encoder->due_since, deadline);
     if (encoder->due == 0)
@@ -44,6 +44,7 @@ static void note_taken(struct session *session)
 {
     stats_take(&session->stats.counts, queue_taken(&session->encoder.reader)->number);
     foresee_epoch(session);
+    session->encoder.holds = true;
     session->encoder.inserted = 0;
     if (session->config.policy == CULVERT_POLICY_BLOCK)
         session_changed(session);

@@ -1,0 +1,187 @@
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libavutil/common.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/platform.h"
+#include "session/session.h"
+
+/* ---- While it encodes -------------------------------------------------------------------------------------------- */
+
+static bool listen_to_host(struct session *session)
+{
+    struct worker *worker = session->remote;
+    worker_hear(worker);
+    worker_tell(worker);
+    return !worker->stuck;
+}
+
+static bool vet(struct session *session, const struct frame *frame)
+{
+    return worker_vet(session->remote, frame);
+}
+
+static void changed(struct session *session)
+{
+    struct worker *worker = session->remote;
+    worker->news = true;
+    worker_tell(worker);
+}
+
+/* A broker says nothing to a worker at work but that someone watches, or ends. */
+static void hear_broker(struct worker *worker)
+{
+    struct wire_parcel parcel;
+    const int result = wire_receive(worker->broker, WIRE_MASK(WIRE_TAP), &parcel);
+    if (result == 1)
+        worker_watch(worker, parcel.fds[0]);
+    else if (result != -EAGAIN)
+        worker->broker_gone = worker->session->closing = true;
+}
+
+static int milliseconds_until(int64_t deadline)
+{
+    const int64_t left = deadline - clock_now();
+    return left <= 0 ? 0 : (int)((left + 999) / 1000);
+}
+
+static void sleep_until(struct session *session, int64_t deadline)
+{
+    struct worker *worker = session->remote;
+    struct pollfd fds[] = {
+        {.fd = worker->host, .events = (short)(POLLIN | (worker->stuck ? POLLOUT : 0))},
+        {.fd = session->doorbell.fd, .events = POLLIN},
+        {.fd = worker->broker, .events = POLLIN},
+    };
+    worker_pulse(worker);
+    const int count = poll(fds, sizeof fds / sizeof fds[0], milliseconds_until(FFMIN(deadline, worker->pulse_at)));
+    if (count <= 0)
+        return;
+    if (fds[1].revents != 0)
+        doorbell_hush(&session->doorbell);
+    if (fds[2].revents != 0)
+        hear_broker(worker);
+}
+
+const struct reporter reporter_worker = {
+    .listen = listen_to_host,
+    .vet = vet,
+    .sleep = sleep_until,
+    .changed = changed,
+};
+
+/* ---- Before and after -------------------------------------------------------------------------------------------- */
+
+/* Waits for a message of that kind, until either end of the worker is gone. */
+static bool await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
+{
+    const bool assigned = worker->session != NULL;
+    for (;;) {
+        const int result = wire_receive(socket, WIRE_MASK(kind), parcel);
+        if (result != -EAGAIN)
+            return result == 1;
+        struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = worker->broker, .events = 0}};
+        if (assigned)
+            worker_pulse(worker);
+        poll(fds, 2, assigned ? WORKER_PULSE_US / 1000 : -1);
+        if (fds[1].revents & (POLLHUP | POLLERR))
+            return false;
+    }
+}
+
+static bool map_memory(struct session *session, const struct wire_parcel *parcel)
+{
+    const struct session_layout layout = session_layout(&session->config, session->codec);
+    const size_t shared = queue_shared_bytes(), bytes = (size_t)queue_bytes(layout.slots, (size_t)layout.slot_bytes);
+    const struct region_parts parts = {.writable = shared, .readable = bytes - shared};
+    if (platform_memory_bytes(parcel->fds[0]) < bytes)
+        return false;
+    session->frames = region_map(parcel->fds[0], &parts);
+    return session->frames != NULL &&
+           outbox_map(&session->outbox, parcel->fds[1], (size_t)layout.unit_bytes, layout.unit_packets, true);
+}
+
+static int prepare(struct worker *worker, struct wire_parcel *parcel, char *why)
+{
+    const struct wire_assign *assign = &parcel->message.assign;
+    const struct codec *codec = codec_find(assign->config.codec);
+    struct session *session = NULL;
+    if (codec != NULL)
+        session = session_create(&assign->config, codec, &carrier_inside, &reporter_worker);
+    if (session == NULL) {
+        snprintf(why, WIRE_TEXT, "the encoder process has no memory for the session: raise its limit");
+        return CULVERT_E_MEMORY;
+    }
+    worker->session = session;
+    session->remote = worker;
+    session->pixel_rate = assign->pixel_rate;
+    worker->host = parcel->fds[2];
+    parcel->fds[2] = -1;
+    if (!map_memory(session, parcel))
+        return session_no_memory(session, why);
+    return session_prepare_encoder(session, why);
+}
+
+/* Gets ready for its session, and says so. */
+static bool take_assignment(struct worker *worker)
+{
+    struct wire_parcel parcel;
+    struct wire_ready ready = {0};
+    if (!await(worker, worker->broker, WIRE_ASSIGN, &parcel))
+        return false;
+    ready.error = prepare(worker, &parcel, ready.text);
+    wire_discard(&parcel);
+    return wire_send(worker->broker, WIRE_READY, &ready, sizeof ready, NULL, 0) == 0 && ready.error == 0;
+}
+
+/* What was encoded is told, and the memory stays, until the host has no use for it. */
+static void linger(struct worker *worker)
+{
+    struct session *session = worker->session;
+    while (!session->closing) {
+        sleep_until(session, CLOCK_NEVER);
+        pthread_mutex_lock(&session->lock);
+        listen_to_host(session);
+        pthread_mutex_unlock(&session->lock);
+    }
+}
+
+static int encode(struct worker *worker)
+{
+    struct session *session = worker->session;
+    struct wire_parcel parcel;
+    if (!await(worker, worker->host, WIRE_START, &parcel))
+        return WORKER_DONE;
+    if (!worker_start(worker, &parcel.message.start))
+        return WORKER_VIOLATION;
+    encoder_run(session);
+    linger(worker);
+    return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;
+}
+
+int worker_run(void)
+{
+    struct worker worker = {.broker = WORKER_BROKER_FD, .host = -1, .watcher = -1};
+    signal(SIGPIPE, SIG_IGN);
+    /* The broker's death is seen on its socket too; this is for a worker that hangs. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (fcntl(worker.broker, F_GETFD) < 0) {
+        fprintf(stderr, "culvertd: --worker is culvertd's own: start culvertd --socket PATH\n");
+        return WORKER_USAGE;
+    }
+    const int status = take_assignment(&worker) ? encode(&worker) : WORKER_DONE;
+    if (worker.host >= 0)
+        close(worker.host);
+    if (worker.watcher >= 0)
+        close(worker.watcher);
+    session_destroy(worker.session);
+    return status;
+}

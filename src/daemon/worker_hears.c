@@ -1,0 +1,179 @@
+#include <errno.h>
+#include <libavutil/common.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/worker.h"
+#include "session/config.h"
+#include "session/session.h"
+#include "session/submit.h"
+
+static void blame(struct worker *worker, const char *what)
+{
+    if (worker->violation == NULL)
+        worker->violation = what;
+    worker->session->closing = true;
+}
+
+/* ---- State ------------------------------------------------------------------------------------------------------- */
+
+static bool rate_is_possible(const struct session *session, const struct codec_rate *rate)
+{
+    const struct culvert_config *config = &session->config;
+    char why[CODEC_WHY];
+    const uint64_t pixels = (uint64_t)config->max_width * config->max_height;
+    return config_check_bitrate(rate->bitrate_kbps, why) == 0 &&
+           config_check_framerate(rate->fps_num, rate->fps_den, why) == 0 && rate->burst_ms == config->burst_ms &&
+           rate->speed >= 0 && rate->speed <= 10 && pixels * rate->fps_num / rate->fps_den <= session->pixel_rate &&
+           session->codec->admit(config, &session->newest, rate, why) == 0;
+}
+
+static bool canvas_is_possible(const struct session *session, const struct codec_geometry *canvas)
+{
+    char why[CODEC_WHY];
+    if (session->config.resize != CULVERT_RESIZE_CANVAS)
+        return canvas->width == 0;
+    if (canvas->width == 0 || session->canvas.width != 0)
+        return epoch_same_geometry(canvas, &session->canvas);
+    return canvas->width >= 2 && canvas->height >= 2 && ((canvas->width | canvas->height) & 1) == 0 &&
+           canvas->sar_num == 1 && canvas->sar_den == 1 && canvas->range <= CULVERT_RANGE_FULL &&
+           (canvas->matrix == H273_BT601 || canvas->matrix == H273_BT709) && canvas->primaries <= 2 &&
+           canvas->transfer <= 13 && submit_check_size(session, canvas->width, canvas->height, why) == 0 &&
+           session->codec->admit(&session->config, canvas, &session->wanted.rate, why) == 0;
+}
+
+/* For the crash report. */
+static void note_changes(struct session *session, const struct wanted *now)
+{
+    const struct wanted *before = &session->wanted;
+    const struct codec_rate *rate = &now->rate;
+    if (rate->bitrate_kbps != before->rate.bitrate_kbps || rate->fps_num != before->rate.fps_num ||
+        rate->fps_den != before->rate.fps_den)
+        events_note(&session->events, EVENT_RATE, rate->bitrate_kbps, rate->fps_num, rate->fps_den);
+    if (rate->speed != before->rate.speed)
+        events_note(&session->events, EVENT_SPEED, (uint32_t)rate->speed, 0, 0);
+    if (now->paused != before->paused)
+        events_note(&session->events, EVENT_PAUSE, now->paused, 0, 0);
+    if (now->losses != before->losses)
+        events_note(&session->events, EVENT_LOSS, now->losses, 0, 0);
+}
+
+/* A loss is told with each state until the next one; the encoder's thread wants to hear of it once. */
+static int64_t newly_lost(struct worker *worker, const struct wanted *wanted)
+{
+    const bool again = wanted->losses == worker->losses;
+    worker->losses = wanted->losses;
+    return again ? INT64_MAX : wanted->lost;
+}
+
+static bool apply_state(struct worker *worker, const struct wire_state *state)
+{
+    struct session *session = worker->session;
+    const struct wanted *wanted = &state->wanted;
+    if (!rate_is_possible(session, &wanted->rate) || !canvas_is_possible(session, &state->canvas) ||
+        wanted->paused > 1 || state->finishing > 1 || wanted->asked_at < 0 || wanted->asked_at > clock_now() ||
+        wanted->lost < 0)
+        return false;
+    const int64_t lost = FFMIN(session->wanted.lost, newly_lost(worker, wanted));
+    note_changes(session, wanted);
+    session->wanted = *wanted;
+    session->wanted.lost = lost;
+    session->canvas = state->canvas;
+    if (state->finishing && !atomic_load(&session->finishing))
+        events_note(&session->events, EVENT_FINISH, (uint32_t)session->stats.counts.taken, 0, 0);
+    atomic_store(&session->finishing, state->finishing || atomic_load(&session->finishing));
+    log_set_severity(FFMIN(state->log_severity, CULVERT_LOG_DEBUG));
+    return true;
+}
+
+/* ---- Start ------------------------------------------------------------------------------------------------------- */
+
+static bool counts_are_possible(const struct counts *counts)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < OUTCOMES; i++) {
+        if (counts->outcomes[i] > INT64_MAX / OUTCOMES)
+            return false;
+        sum += counts->outcomes[i];
+    }
+    return sum == counts->settled && counts->settled == counts->taken && counts->displaced <= counts->taken &&
+           counts->last < OUTCOMES;
+}
+
+bool worker_start(struct worker *worker, const struct wire_start *start)
+{
+    struct session *session = worker->session;
+    struct encoder *encoder = &session->encoder;
+    const struct session_layout layout = session_layout(&session->config, session->codec);
+    const bool latest = session->config.policy == CULVERT_POLICY_LATEST;
+    if (!counts_are_possible(&start->counts) || start->packet_pts < -1 || start->primed > 1 ||
+        !queue_join(session->frames->base, latest, layout.slots, (size_t)layout.slot_bytes, &start->place,
+                    &encoder->reader) ||
+        !apply_state(worker, &start->state))
+        return false;
+    session->stats.counts = start->counts;
+    encoder->packet_pts = session->sent_pts = start->packet_pts;
+    encoder->inserted = FFMIN(start->inserted, 1000000u);
+    encoder->resumed = start->state.wanted.resumes;
+    encoder->holds = encoder->key_owed = start->primed && worker_vet(worker, queue_taken(&encoder->reader));
+    return start->primed == encoder->holds;
+}
+
+/* ---- Frames ------------------------------------------------------------------------------------------------------ */
+
+static bool shape_is_possible(const struct session *session, const struct frame *frame)
+{
+    char why[CODEC_WHY];
+    if (frame->width < 2 || frame->height < 2 || submit_check_size(session, frame->width, frame->height, why) < 0 ||
+        frame->aspect_num < 1 || frame->aspect_den < 1 || frame->aspect_num > SUBMIT_ASPECT_MOST ||
+        frame->aspect_den > SUBMIT_ASPECT_MOST)
+        return false;
+    const struct codec_geometry geometry = session_geometry(session, frame);
+    return frame->matrix <= CULVERT_MATRIX_BT709 && frame->range <= CULVERT_RANGE_FULL &&
+           (frame->primaries == 1 || frame->primaries == 2) && (frame->transfer == 2 || frame->transfer == 13) &&
+           session->codec->admit(&session->config, &geometry, &session->wanted.rate, why) == 0;
+}
+
+bool worker_vet(struct worker *worker, const struct frame *frame)
+{
+    struct session *session = worker->session;
+    const int64_t now = clock_now();
+    /* It was told before the frame was published; perhaps not before this worker listened last. */
+    if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0)
+        worker_hear(worker);
+    const bool canvas = session->config.resize != CULVERT_RESIZE_CANVAS || session->canvas.width != 0;
+    const bool times = frame->pts >= 0 && frame->submitted_at >= 0 && frame->submitted_at <= frame->queued_at &&
+                       frame->queued_at <= now;
+    if (canvas && times && shape_is_possible(session, frame))
+        return true;
+    blame(worker, "a frame that submit would have refused");
+    return false;
+}
+
+/* ---- Messages ---------------------------------------------------------------------------------------------------- */
+
+static void hear_messages(struct worker *worker)
+{
+    struct wire_parcel parcel;
+    while (!worker->session->closing) {
+        const int result = wire_receive(worker->host, WIRE_MASK(WIRE_STATE) | WIRE_MASK(WIRE_BELL), &parcel);
+        if (result == -EAGAIN)
+            return;
+        if (result == 0)
+            worker->host_gone = worker->session->closing = true;
+        else if (result != 1)
+            blame(worker, "a message that is none");
+        else if (parcel.message.header.kind == WIRE_STATE && !apply_state(worker, &parcel.message.state))
+            blame(worker, "a state that no control call brings about");
+    }
+}
+
+void worker_hear(struct worker *worker)
+{
+    struct session *session = worker->session;
+    hear_messages(worker);
+    const uint32_t released = atomic_load_explicit(&session->encoder.reader.shared->released, memory_order_acquire);
+    if (!outbox_released(&session->outbox, released))
+        blame(worker, "packets given back that it does not have");
+}

@@ -1,0 +1,100 @@
+#include <libavutil/common.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "remote/remote.h"
+#include "session/session.h"
+
+/* ---- Reports ----------------------------------------------------------------------------------------------------- */
+
+/* Whether a worker can have counted so, after what it or the one before it said last. */
+static bool can_be(const struct session *session, const struct counts *now)
+{
+    const struct counts *before = &session->stats.counts;
+    const uint32_t ahead = session->submitter.writer.submitted - (uint32_t)now->taken;
+    uint64_t sum = 0;
+    for (int i = 0; i < OUTCOMES; i++) {
+        if (now->outcomes[i] < before->outcomes[i])
+            return false;
+        sum += now->outcomes[i];
+    }
+    return sum == now->settled && now->settled <= now->taken && now->taken >= before->taken && (int32_t)ahead >= 0 &&
+           now->taken - before->taken <= UINT32_MAX / 2 && now->displaced <= now->outcomes[SKIPPED] &&
+           now->restarts == before->restarts && now->last < OUTCOMES;
+}
+
+static bool is_plausible(const struct session *session, const struct culvert_packet *packet)
+{
+    return packet->size == sizeof *packet && packet->pts >= FFMAX(0, session->sent_pts) && packet->width >= 1 &&
+           packet->height >= 1 && packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
+}
+
+static bool hear_packet(struct session *session, const struct wire_report *report)
+{
+    struct remote *remote = session->remote;
+    const struct culvert_packet *packet = &report->packet;
+    if (!is_plausible(session, packet) || !outbox_push_at(&session->outbox, packet, report->offset, report->bytes))
+        return false;
+    session->sent_pts = packet->pts;
+    meter_add(&session->stats.sent, packet->pts, 8 * report->bytes);
+    if (packet->flags & CULVERT_PACKET_REPEATED)
+        return true;
+    if (packet->flags & CULVERT_PACKET_LAST_SLICE) {
+        const bool inserted = packet->flags & CULVERT_PACKET_INSERTED;
+        remote->inserted = inserted ? remote->inserted + 1 : 0;
+        stats_latency(&session->stats, packet, report->total_us);
+    }
+    return true;
+}
+
+static bool hear_report(struct session *session, const struct wire_report *report)
+{
+    if (!can_be(session, &report->counts))
+        return false;
+    if ((report->flags & WIRE_PACKET) && !hear_packet(session, report))
+        return false;
+    session->stats.counts = report->counts;
+    session->geometry = report->geometry;
+    session->opened = report->opened;
+    session->open_encoders = report->open_encoders;
+    session->failed |= (report->flags & WIRE_FAILED) != 0;
+    /* It may have been given room since it wrote this. */
+    session->starved = (report->flags & WIRE_STARVED) != 0;
+    session->carrier->released(session);
+    if ((report->flags & WIRE_ENDED) && session->end == 0)
+        session->end = CULVERT_EOS;
+    return true;
+}
+
+/* ---- Texts ------------------------------------------------------------------------------------------------------- */
+
+static bool hear_note(struct session *session, struct wire_note_text *note)
+{
+    note->text[sizeof note->text - 1] = '\0';
+    switch (note->which) {
+    case WIRE_ERROR_TEXT:
+        session_note_error(session, note->text);
+        return true;
+    case WIRE_PARAMS:
+        memcpy(session->params, note->text, sizeof session->params);
+        return true;
+    case WIRE_LOG_LINE:
+        log_forward(note->text);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool hear_message(struct session *session, union wire_message *message)
+{
+    if (!((struct remote *)session->remote)->begun)
+        return false;
+    if (message->header.kind == WIRE_NOTE)
+        return hear_note(session, &message->note);
+    if (!hear_report(session, &message->report))
+        return false;
+    session_broadcast(session);
+    session_signal(session);
+    return true;
+}

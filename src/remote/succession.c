@@ -1,0 +1,192 @@
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "remote/endpoint.h"
+#include "remote/remote.h"
+#include "session/session.h"
+
+#define RETRY_US 100000 /* between two looks for a new broker */
+
+/* ---- Deaths ------------------------------------------------------------------------------------------------------ */
+
+/* Frames up to this one, which the dead worker had taken, come to nothing. */
+static void settle_to(struct session *session, uint32_t number)
+{
+    struct counts *counts = &session->stats.counts;
+    if ((int32_t)(number - (uint32_t)counts->taken) > 0)
+        stats_take(counts, number);
+    while (counts->settled < counts->taken)
+        stats_settle(counts, LOST);
+}
+
+void succession_bury(struct session *session)
+{
+    struct remote *remote = session->remote;
+    if (remote->data < 0)
+        return;
+    remote_close(session, &remote->data);
+    if (!remote->begun)
+        return;
+    remote->begun = false;
+    const uint64_t lost = session->stats.counts.outcomes[LOST];
+    const struct queue_place place = queue_vacancy(&session->submitter.writer);
+    settle_to(session, place.taken);
+    if (session->stats.counts.outcomes[LOST] == lost)
+        return;
+    session_note_error(session, "the encoder process died with the frame: culvertd has a report of it");
+    remote->lost_newest = place.taken == session->submitter.writer.submitted;
+}
+
+void succession_end(struct session *session, int error, const char *why)
+{
+    struct remote *remote = session->remote;
+    remote_close(session, &remote->data);
+    remote_close(session, &remote->control);
+    remote->begun = false;
+    settle_to(session, session->submitter.writer.submitted);
+    if (session->end != 0)
+        return;
+    session->end = error;
+    session_note_error(session, why);
+    session_broadcast(session);
+    session_signal(session);
+}
+
+void succession_orphan(struct session *session)
+{
+    struct remote *remote = session->remote;
+    const bool hopes = (session->config.flags & CULVERT_CONFIG_RECONNECT) && !atomic_load(&session->finishing);
+    remote->asked = false;
+    if (session->end != 0)
+        return;
+    if (!hopes)
+        succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
+    else if (session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
+        settle_to(session, session->submitter.writer.submitted);
+        /* Nobody will take what is queued, so it makes room. */
+        queue_abandon(&session->submitter.writer);
+        session_broadcast(session);
+    }
+}
+
+/* ---- Successors -------------------------------------------------------------------------------------------------- */
+
+void succession_await(struct session *session, struct wire_parcel *parcel)
+{
+    struct remote *remote = session->remote;
+    remote_close(session, &remote->next_data);
+    remote_close(session, &remote->next_packets);
+    remote->next_data = parcel->fds[0];
+    remote->next_packets = parcel->fds[1];
+    parcel->fds[0] = parcel->fds[1] = -1;
+}
+
+static void fill_start(struct session *session, struct wire_start *start)
+{
+    struct remote *remote = session->remote;
+    struct counts *counts = &session->stats.counts;
+    const struct queue_writer *writer = &session->submitter.writer;
+    *start = (struct wire_start){.place = queue_vacancy(writer)};
+    remote_state(session, &start->state);
+    counts->restarts += remote->incarnations > 0;
+    start->counts = *counts;
+    start->packet_pts = session->sent_pts;
+    start->inserted = remote->inserted;
+    start->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;
+}
+
+static bool map_packets(struct session *session)
+{
+    struct remote *remote = session->remote;
+    const struct session_layout layout = session_layout(&session->config, session->codec);
+    return outbox_map(&session->outbox, remote->next_packets, (size_t)layout.unit_bytes, layout.unit_packets, false);
+}
+
+void succession_begin(struct session *session)
+{
+    struct remote *remote = session->remote;
+    if (remote->next_data < 0 || remote->data >= 0 || remote->next_frames != NULL || !packets_retire(session))
+        return;
+    const bool mapped = map_packets(session);
+    remote_close(session, &remote->next_packets);
+    remote->data = remote->next_data;
+    remote->next_data = -1;
+    if (!mapped) {
+        succession_end(session, CULVERT_E_MEMORY, "packets' memory cannot be mapped: raise the limit on address space");
+        return;
+    }
+    struct wire_start start;
+    fill_start(session, &start);
+    session->starved = false;
+    atomic_store(&session->submitter.writer.shared->released, 0);
+    remote->begun = true;
+    remote->owes_state = false;
+    remote->incarnations++;
+    /* An empty socket has room; one that is dead already is found at the next look. */
+    wire_send(remote->data, WIRE_START, &start, sizeof start, NULL, 0);
+    remote_watch(session, remote->data);
+}
+
+/* ---- Another broker ---------------------------------------------------------------------------------------------- */
+
+void succession_arrive(struct session *session, struct wire_parcel *parcel)
+{
+    struct remote *remote = session->remote;
+    char why[CODEC_WHY];
+    if (!remote->asked || remote->next_frames != NULL)
+        return;
+    const int error = remote_accept(session, &parcel->message.opened, parcel->fds[0], &remote->next_frames, why);
+    if (error < 0)
+        succession_end(session, error, why);
+    else
+        session->pixel_rate = parcel->message.opened.pixel_rate;
+}
+
+static void look_for_broker(struct session *session)
+{
+    struct remote *remote = session->remote;
+    struct wire_open request = {.config = session->config};
+    char why[CODEC_WHY];
+    const int64_t now = clock_now();
+    if (remote->control >= 0 || remote->data >= 0 || now < remote->retry_at)
+        return;
+    remote->retry_at = now + RETRY_US;
+    const int control = endpoint_connect(session->config.endpoint, why);
+    if (control < 0)
+        return;
+    remote->control = control;
+    remote->asked = wire_send(control, WIRE_OPEN, &request, sizeof request, NULL, 0) == 0;
+    if (remote->asked)
+        remote_watch(session, control);
+    else
+        remote_close(session, &remote->control);
+}
+
+/* The frame that is about to be published goes along; those before it are settled. */
+static void move_frames(struct session *session)
+{
+    struct remote *remote = session->remote;
+    struct queue_writer *writer = &session->submitter.writer;
+    const struct session_layout layout = session_layout(&session->config, session->codec);
+    struct queue_writer old = *writer;
+    queue_move(remote->next_frames->base, &old, writer);
+    *queue_filling(writer) = *queue_filling(&old);
+    memcpy(queue_filling_pixels(writer), queue_filling_pixels(&old), (size_t)layout.slot_bytes);
+    region_unref(session->frames);
+    session->frames = remote->next_frames;
+    remote->next_frames = NULL;
+}
+
+void succession_move(struct session *session)
+{
+    struct remote *remote = session->remote;
+    if (!(session->config.flags & CULVERT_CONFIG_RECONNECT) || session->end != 0)
+        return;
+    if (remote->next_frames != NULL)
+        move_frames(session);
+    else
+        look_for_broker(session);
+}
