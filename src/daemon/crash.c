@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <setjmp.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -67,8 +68,13 @@ static void write_report(int number, const siginfo_t *info, const ucontext_t *co
 
 /* ---- The signal -------------------------------------------------------------------------------------------------- */
 
-/* Sends the signal again, as it came: it strikes when the handler returns, with the registers of the fault. Without
- * that, a fault would only come back if its instruction failed once more, and a trap or a system call would not. */
+/* A fault comes back by itself when its instruction runs again; a trap, a system call and what was sent do not. */
+static bool comes_back(int number, const siginfo_t *info)
+{
+    return info->si_code > 0 && (number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE);
+}
+
+/* What does not is sent again as it came, and strikes when the handler returns, with the registers as they were. */
 static void pass_on(int number, siginfo_t *info, ucontext_t *context)
 {
     sigset_t all;
@@ -76,7 +82,7 @@ static void pass_on(int number, siginfo_t *info, ucontext_t *context)
     sigprocmask(SIG_SETMASK, &all, NULL);
     signal(number, SIG_DFL);
     sigdelset(&context->uc_sigmask, number);
-    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, info) != 0)
+    if (!comes_back(number, info) && syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number, info) != 0)
         syscall(SYS_tgkill, getpid(), gettid(), number);
 }
 
