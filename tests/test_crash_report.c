@@ -136,6 +136,7 @@ static const char *const wrong[] = {
     "end now\n",
     "end\nend\n",
     "end\n\n",
+    "end\nversion 1\n",
     "config a\tb\n",
     "config a\rb\n",
     "config \x1b[2J\n",
