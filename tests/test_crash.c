@@ -176,8 +176,8 @@ static const struct {
     void (*crash)(void);
     bool here; /* the pc is in the site, not in a library that it called */
 } signals[] = {
-    {"SIGSEGV", SIGSEGV, touch, true},
     {"SIGBUS", SIGBUS, touch_beyond_a_file, true},
+    {"SIGSEGV", SIGSEGV, touch, true},
     {"SIGFPE", SIGFPE, divide, true},
     {"SIGILL", SIGILL, run_what_is_no_instruction, true},
     {"SIGABRT", SIGABRT, abort, false},
@@ -488,6 +488,47 @@ START_TEST(a_pipe_that_no_one_reads_costs_the_report_alone)
 }
 END_TEST
 
+/* ---- Under a filter -----------------------------------------------------------------------------------------------
+ */
+
+/* What crash.h says that a filter must allow; anything else kills at once. */
+static const long allowed[] = {
+    SYS_write,           SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,      SYS_gettid, SYS_getpid,
+    SYS_clock_gettime,   SYS_futex,        SYS_prctl,          SYS_rt_tgsigqueueinfo, SYS_tgkill,
+#ifdef SYS_clock_gettime64
+    SYS_clock_gettime64,
+#endif
+};
+enum { ALLOWED = sizeof allowed / sizeof allowed[0] };
+
+static void crash_under_a_filter(void)
+{
+    struct sock_filter code[ALLOWED + 3] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (size_t i = 0; i < ALLOWED; i++)
+        code[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)allowed[i],
+                                                   (uint8_t)(ALLOWED - i), 0);
+    code[ALLOWED + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    code[ALLOWED + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog filter = {ALLOWED + 3, code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0)
+        call_site();
+}
+
+START_TEST(a_filter_that_allows_what_the_header_names_costs_nothing)
+{
+    struct death death;
+    note(64);
+    site = signals[_i].crash;
+    read_report(&(struct dying){.config = CONFIG,
+                                .events = _i % 2 == 0 ? &events : (const struct events *)0x20,
+                                .crash = crash_under_a_filter},
+                signals[_i].number, &death);
+    ck_assert_uint_eq(report.lost_count, _i % 2 == 0 ? 0 : 1);
+    ck_assert(report.thread_name.length > 0 && calls_pass(__start_crash_caller, __stop_crash_caller));
+    free(death.text);
+}
+END_TEST
+
 /* ---- What a core would hold ---------------------------------------------------------------------------------------
  */
 
@@ -576,6 +617,10 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, a_limit_of_the_files_size_cuts_the_report_and_the_signal_kills, 0, rows);
     tcase_add_test(tcase, a_descriptor_that_is_none_costs_the_report_alone);
     tcase_add_test(tcase, a_pipe_that_no_one_reads_costs_the_report_alone);
+    /* Instruments call the kernel for purposes of their own. SIGBUS and SIGSYS take calls of their own. */
+    if (!under_valgrind() && !WITH_ASAN)
+        tcase_add_loop_test(add_case(suite, "filter"), a_filter_that_allows_what_the_header_names_costs_nothing, 1,
+                            TRAPS + 1);
 #ifdef __x86_64__
     if (!under_valgrind())
         add_rows(add_case(suite, "core"), the_signal_strikes_again_as_it_did_first, signals);
