@@ -191,6 +191,9 @@ encode x.y4m -o out.h264 --options $(printf %0512d 0)
 demo clip.mkv
 demo --raw 640x480:bgra:60
 demo --realtime
+crash
+crash report report
+crash --json report
 doctor now
 help frobnicate
 LINES
@@ -248,7 +251,7 @@ a_container_that_is_not_written_is_refused_with_the_way_to_it() {
 }
 
 help_and_version_are_printed() {
-    for line in --version --help help 'help encode' 'help demo' 'help doctor' 'encode --help' 'demo -h' 'doctor -h'; do
+    for line in --version --help help 'help encode' 'help demo' 'help crash' 'help doctor' 'crash -h' 'encode --help' 'demo -h' 'doctor -h'; do
         # shellcheck disable=SC2086
         run 0 $line && [ -s stdout ] && [ ! -s stderr ] || no "culvert $line: $(cat stderr)" || return 1
     done

@@ -12,6 +12,7 @@
 #else
 #define RUNNING_ON_VALGRIND 0
 #define VALGRIND_CLO_CHANGE(option) ((void)(option))
+#define VALGRIND_DISABLE_ERROR_REPORTING ((void)0)
 #endif
 
 #ifndef __has_feature /* clang's word */

@@ -4,6 +4,7 @@
 
 int command_encode(int argc, char **argv);
 int command_demo(int argc, char **argv);
+int command_crash(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 #endif

@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {"encode", command_encode, "encode Y4M files or raw frames to H.264, VP8 or VP9"},
     {"demo", command_demo, "play ten seconds of a game that is hard on a stream: new sizes, less bitrate, a loss"},
+    {"crash", command_crash, "print the report that a worker of culvertd left when it crashed"},
     {"doctor", command_doctor, "say what is there, what is missing, and whether encoding works"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -44,7 +45,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        return misuse(NULL, "a command is missing: encode, demo or doctor");
+        return misuse(NULL, "a command is missing: encode, demo, crash or doctor");
     interrupt_catch();
     const char *word = argv[1];
     int status;
