@@ -143,7 +143,7 @@ static int add_threads(scmp_filter_ctx filter)
         error = add_one(filter, SCMP_ACT_ALLOW, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD_MASK, THREAD_FLAGS));
     if (error == 0)
         error = add_one(filter, SANDBOX_DEADLY, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) : error;
+    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) : error;
 }
 
 static int add_signals(scmp_filter_ctx filter)
@@ -152,9 +152,9 @@ static int add_signals(scmp_filter_ctx filter)
     const int calls[] = {CALL(kill), CALL(tgkill)};
     int error = 0;
     for (size_t i = 0; i < sizeof calls / sizeof *calls && error == 0; i++) {
-        error = add_one(filter, SCMP_ACT_ALLOW, calls[i], SCMP_A0(SCMP_CMP_EQ, self));
+        error = add_one(filter, SCMP_ACT_ALLOW, calls[i], SCMP_A0(SCMP_CMP_EQ, self, 0));
         if (error == 0)
-            error = add_one(filter, SANDBOX_DEADLY, calls[i], SCMP_A0(SCMP_CMP_NE, self));
+            error = add_one(filter, SANDBOX_DEADLY, calls[i], SCMP_A0(SCMP_CMP_NE, self, 0));
     }
     return error;
 }
@@ -163,7 +163,7 @@ static int add_fcntl(scmp_filter_ctx filter)
 {
     int error = 0;
     for (size_t i = 0; i < sizeof fcntl_commands / sizeof *fcntl_commands && error == 0; i++) {
-        const struct scmp_arg_cmp command = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i]);
+        const struct scmp_arg_cmp command = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i], 0);
         error = add_one(filter, SCMP_ACT_ALLOW, CALL(fcntl), command);
         if (error == 0)
             error = add_one(filter, SCMP_ACT_ALLOW, CALL(fcntl64), command);
