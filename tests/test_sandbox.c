@@ -312,48 +312,50 @@ static void wait_and_tell_time(void)
 }
 
 #define BLOCKS 64
+#define USERS 8 /* threads, each of which gets an arena */
 
-static bool allocate(size_t bytes)
+/* So many blocks of a size, each other one grown, and freed from the last one down, so that an arena shrinks. */
+static bool allocate(size_t bytes, size_t count)
 {
     void *blocks[BLOCKS];
     bool whole = true;
-    for (size_t i = 0; i < BLOCKS; i++) {
+    for (size_t i = 0; i < count; i++) {
         blocks[i] = malloc(bytes);
         whole = whole && blocks[i] != NULL;
-        if (blocks[i] != NULL)
-            memset(blocks[i], 1, bytes < 65536 ? bytes : 65536);
     }
-    for (size_t i = 0; i < BLOCKS; i++) {
-        blocks[i] = i % 2 == 0 ? realloc(blocks[i], 2 * bytes) : blocks[i];
-        whole = whole && blocks[i] != NULL;
+    for (size_t i = 0; i < count; i += 2) {
+        void *grown = realloc(blocks[i], 2 * bytes);
+        whole = whole && grown != NULL;
+        blocks[i] = grown != NULL ? grown : blocks[i];
     }
-    for (size_t i = BLOCKS; i > 0; i--)
+    for (size_t i = count; i > 0; i--)
         free(blocks[i - 1]);
     return whole;
 }
 
-/* Each thread's first allocation makes an arena; frees from the top down shrink it. */
 static void *allocate_all_sizes(void *failed)
 {
-    static const size_t sizes[] = {24, 1000, 60000, 120000, 1 << 20, 16 << 20};
+    static const struct {
+        size_t bytes, count;
+    } sizes[] = {{24, BLOCKS}, {1000, BLOCKS}, {60000, BLOCKS}, {120000, 32}, {1 << 20, 6}, {4 << 20, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (!allocate(sizes[i]))
+        if (!allocate(sizes[i].bytes, sizes[i].count))
             atomic_store((atomic_bool *)failed, true);
     return NULL;
 }
 
 static void press_memory(void)
 {
-    pthread_t threads[THREADS];
+    pthread_t threads[USERS];
     atomic_bool failed = false;
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < USERS; i++)
         EXPECT(pthread_create(&threads[i], NULL, allocate_all_sizes, &failed) == 0);
     allocate_all_sizes(&failed);
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < USERS; i++)
         pthread_join(threads[i], NULL);
     EXPECT(!atomic_load(&failed));
-    volatile size_t impossible = (size_t)1 << 50;
-    EXPECT(malloc(impossible) == NULL && errno == ENOMEM);
+    void *volatile impossible = malloc((size_t)1 << (8 * sizeof(size_t) - 14));
+    EXPECT(impossible == NULL && errno == ENOMEM);
 }
 
 static int by_value(const void *a, const void *b)
