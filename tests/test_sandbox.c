@@ -113,6 +113,7 @@ static const struct refused deadly[] = {
     {SYS_tgkill, {1, 1, 0}},
     {SYS_tkill, {1, 0}},
     {SYS_rt_sigqueueinfo, {1, 0, 0}},
+    {SYS_rt_tgsigqueueinfo, {1, 1, 0, 0}},
     {SYS_pidfd_open, {1, 0}},
     {SYS_pidfd_getfd, {-1, 0, 0}},
     {SYS_pidfd_send_signal, {-1, 0, 0, 0}},
@@ -277,7 +278,9 @@ END_TEST
 
 static void *use_a_name(void *count)
 {
-    if (pthread_setname_np(pthread_self(), "sandboxed") == 0)
+    char name[16];
+    if (pthread_setname_np(pthread_self(), "sandboxed") == 0 &&
+        pthread_getname_np(pthread_self(), name, sizeof name) == 0 && strcmp(name, "sandboxed") == 0)
         atomic_fetch_add((atomic_int *)count, 1);
     return NULL;
 }
@@ -467,10 +470,17 @@ static void raise_itself(void)
     kill(getpid(), SIGTERM);
 }
 
+static void pass_a_signal_on(void)
+{
+    siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
+    syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGTERM, &info);
+}
+
 static const struct {
     void (*body)(void);
     int signal;
-} deaths[] = {{abort, SIGABRT}, {fault, SIGSEGV}, {free_twice, SIGABRT}, {raise_itself, SIGTERM}};
+} deaths[] = {
+    {abort, SIGABRT}, {fault, SIGSEGV}, {free_twice, SIGABRT}, {raise_itself, SIGTERM}, {pass_a_signal_on, SIGTERM}};
 
 START_TEST(a_worker_that_breaks_dies_of_what_broke_it)
 {

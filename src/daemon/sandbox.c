@@ -52,7 +52,7 @@ static const int allowed[] = {
     /* threads; clone follows below */
     CALL(set_robust_list), CALL(rseq), CALL(set_tid_address), CALL(exit), CALL(exit_group), CALL(futex),
     CALL(futex_time64), CALL(sched_yield), CALL(sched_getaffinity), CALL(gettid), CALL(getpid),
-    /* signals; kill and tgkill follow below */
+    /* signals; those that send them follow below */
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigpending), CALL(rt_sigsuspend), CALL(rt_sigtimedwait),
     CALL(rt_sigtimedwait_time64), CALL(rt_sigreturn), CALL(sigreturn), CALL(sigaltstack), CALL(restart_syscall),
     /* clocks, where they are no calls into the vDSO */
@@ -76,9 +76,9 @@ static const int deadly[] = {
     CALL(socket), CALL(socketpair), CALL(connect), CALL(bind), CALL(listen), CALL(accept), CALL(accept4),
     /* programs and processes; clone follows below */
     CALL(execve), CALL(execveat), CALL(fork), CALL(vfork), CALL(unshare), CALL(setns), CALL(personality),
-    /* other processes; kill and tgkill follow below */
+    /* other processes; what sends signals follows below */
     CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(process_madvise), CALL(kcmp), CALL(tkill),
-    CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo), CALL(pidfd_open), CALL(pidfd_getfd), CALL(pidfd_send_signal),
+    CALL(rt_sigqueueinfo), CALL(pidfd_open), CALL(pidfd_getfd), CALL(pidfd_send_signal),
     /* memory and files that are made, found or watched without a path */
     CALL(memfd_create), CALL(userfaultfd), CALL(shmget), CALL(shmat), CALL(msgget), CALL(semget), CALL(mq_open),
     CALL(name_to_handle_at), CALL(open_by_handle_at), CALL(inotify_init1), CALL(fanotify_init),
@@ -141,15 +141,21 @@ static int add_threads(scmp_filter_ctx filter)
     int error = add(filter, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0, NULL);
     if (error == 0)
         error = add_one(filter, SCMP_ACT_ALLOW, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, THREAD_MASK, THREAD_FLAGS));
-    if (error == 0)
-        error = add_one(filter, SANDBOX_DEADLY, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0)) : error;
+    return error == 0 ? add_one(filter, SANDBOX_DEADLY, CALL(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0))
+                      : error;
 }
 
+static int add_names(scmp_filter_ctx filter)
+{
+    const int error = add_one(filter, SCMP_ACT_ALLOW, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(prctl), SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME, 0)) : error;
+}
+
+/* To this process alone: abort and raise, and a crash handler that passes its signal on. */
 static int add_signals(scmp_filter_ctx filter)
 {
     const scmp_datum_t self = (scmp_datum_t)getpid();
-    const int calls[] = {CALL(kill), CALL(tgkill)};
+    const int calls[] = {CALL(kill), CALL(tgkill), CALL(rt_tgsigqueueinfo)};
     int error = 0;
     for (size_t i = 0; i < sizeof calls / sizeof *calls && error == 0; i++) {
         error = add_one(filter, SCMP_ACT_ALLOW, calls[i], SCMP_A0(SCMP_CMP_EQ, self, 0));
@@ -182,6 +188,8 @@ static int add_calls(scmp_filter_ctx filter)
         error = add_memory(filter);
     if (error == 0)
         error = add_threads(filter);
+    if (error == 0)
+        error = add_names(filter);
     if (error == 0)
         error = add_signals(filter);
     return error == 0 ? add_fcntl(filter) : error;
