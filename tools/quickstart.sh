@@ -45,7 +45,8 @@ draw_sheet() {
     rm -r out/epochs
 }
 
-need_packages gcc libc6-dev meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev ffmpeg
+need_packages gcc libc6-dev meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev libseccomp-dev \
+    ffmpeg
 
 # A build directory that was moved, or left half made, is made anew.
 build=build/quickstart

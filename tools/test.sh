@@ -29,7 +29,8 @@ for name in $stages; do
     esac
 done
 need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev \
-    libavcodec-dev libdw-dev check libsubunit-dev valgrind libclang-rt-14-dev ffmpeg vpx-tools python3 binutils
+    libavcodec-dev libdw-dev libseccomp-dev check libsubunit-dev valgrind libclang-rt-14-dev ffmpeg vpx-tools python3 \
+    binutils systemd
 mkdir -p build
 passed=0 failed=0 skipped=0
 
