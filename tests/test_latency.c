@@ -173,6 +173,42 @@ START_TEST(nothing_recorded_is_all_zero)
 }
 END_TEST
 
+/* How many values exceed neither `bound` nor `share` percent of it. */
+static uint64_t at_most(uint32_t count, uint64_t bound, uint64_t share)
+{
+    uint64_t found = 0;
+    for (uint32_t i = 0; i < count; i++)
+        found += 100 * (uint64_t)values[i] <= bound * share;
+    return found;
+}
+
+static void check_below(const char *name, uint32_t count)
+{
+    static const uint32_t bounds[] = {0, 1, 31, 32, 63, 64, 199, 1000, 16667, 17000, 100000, 1000000, UINT32_MAX};
+    uint64_t below[sizeof bounds / sizeof bounds[0]];
+    latency_below(&latency, bounds, sizeof bounds / sizeof bounds[0], below);
+    for (uint32_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        ck_assert_msg(below[i] >= at_most(count, bounds[i], 97), "%s: %u: too few", name, bounds[i]);
+        ck_assert_msg(below[i] <= at_most(count, bounds[i], 103), "%s: %u: too many", name, bounds[i]);
+    }
+    ck_assert_uint_eq(below[sizeof bounds / sizeof bounds[0] - 1], count);
+}
+
+START_TEST(counts_below_bounds_are_those_of_values_within_3_percent_and_the_sum_is_exact)
+{
+    const uint32_t count = cases[_i].count;
+    uint64_t sum = 0;
+    memset(&latency, 0, sizeof latency);
+    for (uint32_t i = 0; i < count; i++) {
+        values[i] = cases[_i].draw(i);
+        sum += values[i];
+        latency_record(&latency, values[i]);
+    }
+    check_below(cases[_i].name, count);
+    ck_assert_uint_eq(latency.sum, sum);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("latency");
@@ -182,6 +218,8 @@ Suite *test_suite(void)
                         (int)(sizeof cases / sizeof cases[0]));
     tcase_add_test(tcase, percentiles_rise_and_stay_below_the_max);
     tcase_add_test(tcase, both_ends_of_every_32nd_of_a_power_of_two_are_within_3_percent);
+    tcase_add_loop_test(tcase, counts_below_bounds_are_those_of_values_within_3_percent_and_the_sum_is_exact, 0,
+                        (int)(sizeof cases / sizeof cases[0]));
     tcase_add_test(tcase, nothing_recorded_is_all_zero);
     suite_add_tcase(suite, tcase);
     return suite;

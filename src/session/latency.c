@@ -24,6 +24,7 @@ void latency_record(struct latency *latency, uint32_t microseconds)
 {
     latency->buckets[bucket_of(microseconds)]++;
     latency->count++;
+    latency->sum += microseconds;
     if (microseconds > latency->max)
         latency->max = microseconds;
 }
@@ -49,4 +50,15 @@ void latency_summary(const struct latency *latency, struct culvert_latency *summ
         .p99 = percentile(latency, 99),
         .max = latency->max,
     };
+}
+
+void latency_below(const struct latency *latency, const uint32_t *bounds, uint32_t bounded, uint64_t *below)
+{
+    uint64_t seen = 0;
+    uint32_t bucket = 0;
+    for (uint32_t i = 0; i < bounded; i++) {
+        while (bucket < LATENCY_BUCKETS && value_of(bucket) <= bounds[i])
+            seen += latency->buckets[bucket++];
+        below[i] = seen;
+    }
 }

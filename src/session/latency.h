@@ -13,12 +13,15 @@
 #define LATENCY_BUCKETS (28 * LATENCY_STEPS)
 
 struct latency {
-    uint64_t count;
+    uint64_t count, sum;
     uint32_t max;
     uint32_t buckets[LATENCY_BUCKETS];
 };
 
 void latency_record(struct latency *latency, uint32_t microseconds);
 void latency_summary(const struct latency *latency, struct culvert_latency *summary);
+
+/* below[i] is how many did not exceed bounds[i], of `bounded` bounds that rise; within 3 % of one it may be either. */
+void latency_below(const struct latency *latency, const uint32_t *bounds, uint32_t bounded, uint64_t *below);
 
 #endif
