@@ -301,11 +301,12 @@ START_TEST(random_bytes_are_answered_or_closed_upon)
     start(where);
     for (uint32_t i = 0; i < rounds(300); i++) {
         char noise[300] = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
-        const uint32_t from = random_next() % 40, to = from + random_next() % (sizeof noise - from);
+        const uint32_t from = random_next() % 40, to = from + random_next() % (300 - from);
         for (uint32_t at = from; at < to; at++)
             noise[at] = (char)random_next();
         const int fd = dial();
         give(fd, noise, to);
+        settle(); /* libmicrohttpd overlooks an end that comes together with a part of a request, until the deadline */
         shutdown(fd, SHUT_WR);
         take(fd);
         close(fd);
@@ -330,7 +331,9 @@ START_TEST(a_client_that_sends_byte_by_byte_is_served_and_others_meanwhile)
 }
 END_TEST
 
-static const char *const stalls[] = {"", "GET /metrics HTTP/1.1\r\nHost:", GET};
+static const struct {
+    const char *request, *place; /* NULL: the path */
+} stalling[] = {{"", NULL}, {"GET /metrics HTTP/1.1\r\nHost:", NULL}, {GET, NULL}, {GET, "0"}};
 
 /* Each has its connection, a request that is not whole or an answer that is not read. */
 static void stall(int *clients, uint32_t count, const char *request)
@@ -346,9 +349,9 @@ START_TEST(clients_that_stall_are_cut_off_at_the_deadline_and_cost_no_turns_unti
 {
     int clients[HTTP_CONNECTIONS];
     const int64_t began = clock_now();
-    start(_i % 2 == 0 ? where : "0");
+    start(stalling[_i].place != NULL ? stalling[_i].place : where);
     text_length = LONGEST;
-    stall(clients, HTTP_CONNECTIONS - 1, stalls[_i / 2]);
+    stall(clients, HTTP_CONNECTIONS - 1, stalling[_i].request);
     const uint32_t held = count_descriptors();
     check_served();
     turns = 0;
@@ -402,7 +405,7 @@ START_TEST(of_100_connections_at_once_it_holds_as_many_as_the_header_names)
 }
 END_TEST
 
-START_TEST(clients_that_vanish_at_any_step_leave_nothing_behind)
+START_TEST(clients_that_vanish_at_any_step_leave_nothing_behind_the_deadline)
 {
     static const char *const steps[] = {"", "G", "GET /metrics HTTP/1.1\r\n", GET};
     start(_i == 0 ? where : "0");
@@ -420,8 +423,8 @@ START_TEST(clients_that_vanish_at_any_step_leave_nothing_behind)
         settle();
     }
     check_served();
-    settle();
-    ck_assert_uint_eq(count_descriptors(), idle);
+    while (count_descriptors() > idle)
+        turn(-1, 0);
 }
 END_TEST
 
@@ -488,7 +491,7 @@ START_TEST(a_stop_while_clients_are_in_the_middle_gives_everything_back)
     int clients[HTTP_CONNECTIONS];
     start(where);
     text_length = LONGEST;
-    stall(clients, HTTP_CONNECTIONS, stalls[_i]);
+    stall(clients, HTTP_CONNECTIONS, stalling[_i].request);
     http_stop(http);
     http = NULL;
     for (uint32_t i = 0; i < HTTP_CONNECTIONS; i++)
@@ -507,15 +510,15 @@ Suite *test_suite(void)
     add_rows(bad, a_request_without_an_end_ends_with_an_answer_or_a_close, floods);
     tcase_add_test(bad, random_bytes_are_answered_or_closed_upon);
     tcase_add_test(bad, a_client_that_sends_byte_by_byte_is_served_and_others_meanwhile);
-    tcase_add_loop_test(bad, clients_that_stall_are_cut_off_at_the_deadline_and_cost_no_turns_until_then, 0, 6);
+    add_rows(bad, clients_that_stall_are_cut_off_at_the_deadline_and_cost_no_turns_until_then, stalling);
     tcase_add_test(bad, a_client_that_trickles_is_cut_off_at_the_deadline);
     tcase_add_test(bad, of_100_connections_at_once_it_holds_as_many_as_the_header_names);
-    tcase_add_loop_test(bad, clients_that_vanish_at_any_step_leave_nothing_behind, 0, 2);
+    tcase_add_loop_test(bad, clients_that_vanish_at_any_step_leave_nothing_behind_the_deadline, 0, 2);
     if (!under_valgrind()) /* which has limits of its own */
         tcase_add_test(bad, without_descriptors_it_neither_spins_nor_forgets_who_waits);
     tcase_add_test(life, a_place_that_is_taken_or_not_on_loopback_is_refused_in_one_line);
     tcase_add_test(life, the_socket_is_for_owner_and_group_and_goes_at_stop);
-    add_rows(life, a_stop_while_clients_are_in_the_middle_gives_everything_back, stalls);
+    add_rows(life, a_stop_while_clients_are_in_the_middle_gives_everything_back, stalling);
     tcase_add_checked_fixture(answers, enter, leave);
     tcase_add_checked_fixture(bad, enter, leave);
     tcase_add_checked_fixture(life, enter, leave);
