@@ -320,7 +320,7 @@ START_TEST(a_client_that_sends_byte_by_byte_is_served_and_others_meanwhile)
     start(where);
     const int slow = dial();
     for (uint32_t i = 0; i < strlen(GET); i++) {
-        ck_assert(give(slow, GET + i, 1));
+        ck_assert(give(slow, &GET[i], 1));
         settle();
         if (i % 8 == 0)
             check_served();
