@@ -8,8 +8,8 @@
 static void live(struct metrics *metrics, uint32_t codec)
 {
     struct metrics_session session;
-    struct metrics_latency latency = {.count = 100, .sum_us = 543210};
-    for (uint32_t i = 0; i < METRICS_BOUNDS; i++)
+    struct latency_curve latency = {.count = 100, .sum_us = 543210};
+    for (uint32_t i = 0; i < LATENCY_BOUNDS; i++)
         latency.le[i] = 10 + 6 * i;
     const struct culvert_stats stats = {.encoded = 100, .skipped = 3, .packets = 100, .bytes = 123456, .keyframes = 2};
     metrics_worker_start(metrics);

@@ -300,6 +300,18 @@ static int provoke_SYSTEM(void)
 /* It takes an allocation that fails; nothing that a host says makes one fail for certain. */
 #define provoke_MEMORY NULL
 
+static int provoke_GONE(void)
+{
+    culvert_session session;
+    struct culvert_config config = stream_config(CULVERT_CODEC_NULL, CULVERT_POLICY_LATEST);
+    strcpy(config.endpoint, "unix:/nonexistent/culvertd.sock");
+    return culvert_open(&config, &session, NULL, 0);
+}
+
+/* These take a daemon that says so: tests of culvertd's provoke them. */
+#define provoke_CRASHED NULL
+#define provoke_DENIED NULL
+
 static const struct {
     int error;
     int (*provoke)(void);

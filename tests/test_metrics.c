@@ -161,10 +161,10 @@ static struct culvert_stats stats_of(uint64_t n)
                                   .epochs = 10 * n};
 }
 
-static struct metrics_latency latency_of(uint64_t n)
+static struct latency_curve latency_of(uint64_t n)
 {
-    struct metrics_latency latency = {.count = n, .sum_us = 1500 * n};
-    for (uint32_t i = 1; i < METRICS_BOUNDS; i++)
+    struct latency_curve latency = {.count = n, .sum_us = 1500 * n};
+    for (uint32_t i = 1; i < LATENCY_BOUNDS; i++)
         latency.le[i] = n;
     return latency;
 }
@@ -172,7 +172,7 @@ static struct metrics_latency latency_of(uint64_t n)
 static void pulse(struct metrics_session *which, uint64_t n, uint64_t latencies)
 {
     const struct culvert_stats now = stats_of(n);
-    const struct metrics_latency latency = latency_of(latencies);
+    const struct latency_curve latency = latency_of(latencies);
     metrics_pulse(&metrics, which, &now, &latency);
 }
 
@@ -259,9 +259,9 @@ static uint64_t any_number(void)
 static void pulse_lies(void)
 {
     struct culvert_stats now = stats_of(any_number());
-    struct metrics_latency latency = {.count = any_number(), .sum_us = any_number()};
+    struct latency_curve latency = {.count = any_number(), .sum_us = any_number()};
     now.encoded = any_number();
-    for (uint32_t i = 0; i < METRICS_BOUNDS; i++)
+    for (uint32_t i = 0; i < LATENCY_BOUNDS; i++)
         latency.le[i] = any_number();
     metrics_pulse(&metrics, &session, &now, &latency);
 }
@@ -428,19 +428,18 @@ END_TEST
 START_TEST(a_workers_histogram_has_the_buckets_that_the_header_names)
 {
     static struct latency total;
-    static const uint32_t bounds[METRICS_BOUNDS] = {METRICS_BOUNDS_US};
-    struct metrics_latency latency;
+    static const uint32_t bounds[LATENCY_BOUNDS] = {LATENCY_BOUNDS_US};
     memset(&total, 0, sizeof total);
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < METRICS_BOUNDS; i++) {
+    for (uint32_t i = 0; i < LATENCY_BOUNDS; i++) {
         latency_record(&total, bounds[i] - bounds[i] / 20);
         sum += bounds[i] - bounds[i] / 20;
     }
     latency_record(&total, 2000000);
-    metrics_latency_of(&total, &latency);
-    for (uint32_t i = 0; i < METRICS_BOUNDS; i++)
+    const struct latency_curve latency = latency_curve(&total);
+    for (uint32_t i = 0; i < LATENCY_BOUNDS; i++)
         ck_assert_uint_eq(latency.le[i], i + 1);
-    ck_assert_uint_eq(latency.count, METRICS_BOUNDS + 1);
+    ck_assert_uint_eq(latency.count, LATENCY_BOUNDS + 1);
     ck_assert_uint_eq(latency.sum_us, sum + 2000000);
 }
 END_TEST

@@ -11,6 +11,16 @@
 /* Address space of zero pages that become memory when they are touched. NULL when there is none. */
 void *platform_reserve(size_t bytes);
 void platform_unreserve(void *base, size_t bytes);
+/* Maps a file's bytes from offset on, shared, over reserved address space. False: it cannot. */
+bool platform_map(void *over, int fd, size_t offset, size_t bytes, bool writable);
+/* A descriptor of so many zero bytes in memory that nobody can resize, for other processes to map. Negative: errno's
+ * value, negated. */
+int platform_memory_create(const char *name, size_t bytes);
+/* No more can be forbidden, and with readers_only nobody maps it writable who has not done so. False: the system cannot
+ * do that. */
+bool platform_memory_seal(int fd, bool readers_only);
+/* Its size, if nobody can change that any more; 0: it is something else. */
+size_t platform_memory_bytes(int fd);
 
 /* A descriptor that polls readable between platform_signal and platform_unsignal, and after its last duplicate's
  * signal for good. Negative: errno's value, negated. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +23,45 @@ void *platform_reserve(size_t bytes)
 void platform_unreserve(void *base, size_t bytes)
 {
     munmap(base, bytes);
+}
+
+bool platform_map(void *over, int fd, size_t offset, size_t bytes, bool writable)
+{
+    const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    return bytes == 0 || mmap(over, bytes, access, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) != MAP_FAILED;
+}
+
+#ifndef MFD_NOEXEC_SEAL /* of Linux 6.3 */
+#define MFD_NOEXEC_SEAL 8u
+#endif
+#define SIZE_SEALS (F_SEAL_GROW | F_SEAL_SHRINK)
+
+int platform_memory_create(const char *name, size_t bytes)
+{
+    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, flags);
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, SIZE_SEALS) == 0)
+        return fd;
+    const int error = errno;
+    close(fd);
+    return -error;
+}
+
+bool platform_memory_seal(int fd, bool readers_only)
+{
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | (readers_only ? F_SEAL_FUTURE_WRITE : 0)) == 0;
+}
+
+size_t platform_memory_bytes(int fd)
+{
+    struct stat status;
+    const int seals = fcntl(fd, F_GET_SEALS);
+    const bool fixed = seals >= 0 && (seals & SIZE_SEALS) == SIZE_SEALS;
+    return fixed && fstat(fd, &status) == 0 && status.st_size > 0 ? (size_t)status.st_size : 0;
 }
 
 int platform_signal_create(void)

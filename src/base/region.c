@@ -21,6 +21,19 @@ struct region *region_create(size_t bytes)
     return region;
 }
 
+struct region *region_map(int fd, const struct region_parts *parts)
+{
+    struct region *region = region_create(parts->own + parts->writable + parts->readable);
+    if (region == NULL)
+        return NULL;
+    uint8_t *const shared = region->base + parts->own;
+    if (platform_map(shared, fd, 0, parts->writable, true) &&
+        platform_map(shared + parts->writable, fd, parts->writable, parts->readable, false))
+        return region;
+    region_unref(region);
+    return NULL;
+}
+
 struct region *region_ref(struct region *region)
 {
     atomic_fetch_add_explicit(&region->references, 1, memory_order_relaxed);

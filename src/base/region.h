@@ -13,6 +13,12 @@ struct region {
 
 /* With one reference; NULL when there is no memory. */
 struct region *region_create(size_t bytes);
+/* The same of three parts, each a whole number of pages: memory of its own, then those of a descriptor that may be
+ * written, then those that may only be read. NULL: no memory, or the descriptor's cannot be mapped so. */
+struct region_parts {
+    size_t own, writable, readable;
+};
+struct region *region_map(int fd, const struct region_parts *parts);
 struct region *region_ref(struct region *region);
 /* NULL is nothing. The last one unmaps. */
 void region_unref(struct region *region);

@@ -32,14 +32,6 @@ static uint64_t advance(uint64_t *counter, uint64_t *seen, uint64_t now)
     return more;
 }
 
-void metrics_latency_of(const struct latency *total, struct metrics_latency *out)
-{
-    static const uint32_t bounds[METRICS_BOUNDS] = {METRICS_BOUNDS_US};
-    out->count = total->count;
-    out->sum_us = total->sum;
-    latency_below(total, bounds, METRICS_BOUNDS, out->le);
-}
-
 void metrics_open(struct metrics *metrics, struct metrics_session *session, uint32_t codec)
 {
     const uint32_t row = codec == CULVERT_CODEC_DEFAULT ? 0 : codec - CULVERT_CODEC_H264;
@@ -59,12 +51,11 @@ static void advance_frames(uint64_t *counters, struct culvert_stats *seen, const
 }
 
 /* A bucket never grows by more than the one above it, or the histogram would fall where it must rise. */
-static void advance_latency(struct metrics_latency *counter, struct metrics_latency *seen,
-                            const struct metrics_latency *now)
+static void advance_latency(struct latency_curve *counter, struct latency_curve *seen, const struct latency_curve *now)
 {
     uint64_t most = advance(&counter->count, &seen->count, now->count);
     advance(&counter->sum_us, &seen->sum_us, now->sum_us);
-    for (uint32_t i = METRICS_BOUNDS; i-- > 0;) {
+    for (uint32_t i = LATENCY_BOUNDS; i-- > 0;) {
         const uint64_t more = now->le[i] > seen->le[i] ? now->le[i] - seen->le[i] : 0;
         most = more < most ? more : most;
         seen->le[i] += more;
@@ -73,7 +64,7 @@ static void advance_latency(struct metrics_latency *counter, struct metrics_late
 }
 
 void metrics_pulse(struct metrics *metrics, struct metrics_session *session, const struct culvert_stats *now,
-                   const struct metrics_latency *latency)
+                   const struct latency_curve *latency)
 {
     const uint32_t row = session->row;
     advance_frames(metrics->frames[row], &session->stats, now);
@@ -87,7 +78,7 @@ void metrics_pulse(struct metrics *metrics, struct metrics_session *session, con
 void metrics_restart(struct metrics *metrics, struct metrics_session *session)
 {
     count(&metrics->restarts[session->row]);
-    session->latency = (struct metrics_latency){0};
+    session->latency = (struct latency_curve){0};
 }
 
 void metrics_close(struct metrics *metrics, const struct metrics_session *session, enum metrics_close reason)

@@ -15,21 +15,6 @@
 #include "culvert/culvert.h"
 #include "session/latency.h"
 
-/* Upper ends of the latency histogram's buckets, in microseconds: from an encoder that is fast at a small size to one
- * that stood still, with a bound where a frame interval of 60 and of 30 a second ends. */
-#define METRICS_BOUNDS_US \
-    1000, 2000, 3000, 5000, 7000, 10000, 14000, 17000, 25000, 34000, 50000, 100000, 250000, 500000, 1000000
-#define METRICS_BOUNDS 15
-
-/* From the call of submit to the last packet, as a worker tells it in its pulses. */
-struct metrics_latency {
-    uint64_t count, sum_us;
-    uint64_t le[METRICS_BOUNDS]; /* how many took at most METRICS_BOUNDS_US[i] */
-};
-
-/* The worker's side: what `total` of its session's statistics holds; under that session's lock. */
-void metrics_latency_of(const struct latency *total, struct metrics_latency *out);
-
 /* Why a session ended. */
 enum metrics_close {
     METRICS_CLOSE_CLIENT,    /* its client closed it */
@@ -61,14 +46,14 @@ struct metrics {
     uint64_t frames[METRICS_CODECS][METRICS_OUTCOMES];
     uint64_t packets[METRICS_CODECS], bytes[METRICS_CODECS], keyframes[METRICS_CODECS];
     uint64_t epochs[METRICS_CODECS], restarts[METRICS_CODECS];
-    struct metrics_latency latency[METRICS_CODECS];
+    struct latency_curve latency[METRICS_CODECS];
 };
 
 /* What of one session is counted already. Its memory is the broker's, beside the session; nothing to free. */
 struct metrics_session {
     uint32_t row; /* of its codec */
     struct culvert_stats stats;
-    struct metrics_latency latency;
+    struct latency_curve latency;
 };
 
 /* A session begins. codec is an enum culvert_codec that exists; 0 is H.264. */
@@ -76,7 +61,7 @@ void metrics_open(struct metrics *metrics, struct metrics_session *session, uint
 
 /* A worker told where its session stands. What is more than before is counted. */
 void metrics_pulse(struct metrics *metrics, struct metrics_session *session, const struct culvert_stats *now,
-                   const struct metrics_latency *latency);
+                   const struct latency_curve *latency);
 
 /* Another worker took the place of the session's: its stats go on from those of the one before, its latencies begin
  * anew. After this no pulse of the old one may come. */

@@ -104,10 +104,10 @@ static void put_family(struct text *text, const struct family *family, const str
 
 #define LATENCY "culvert_frame_latency_seconds"
 
-static void put_latency(struct text *text, const char *name, const struct metrics_latency *latency)
+static void put_latency(struct text *text, const char *name, const struct latency_curve *latency)
 {
-    static const uint32_t bounds[METRICS_BOUNDS] = {METRICS_BOUNDS_US};
-    for (uint32_t i = 0; i < METRICS_BOUNDS; i++)
+    static const uint32_t bounds[LATENCY_BOUNDS] = {LATENCY_BOUNDS_US};
+    for (uint32_t i = 0; i < LATENCY_BOUNDS; i++)
         put(text, LATENCY "_bucket{codec=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, bounds[i] / 1e6, latency->le[i]);
     put(text, LATENCY "_bucket{codec=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, latency->count);
     put(text, LATENCY "_sum{codec=\"%s\"} %" PRIu64 ".%06" PRIu64 "\n", name, latency->sum_us / 1000000,

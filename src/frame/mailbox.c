@@ -30,3 +30,8 @@ bool mailbox_take(struct mailbox *box, uint32_t *slot)
     *slot = old & ~FRESH;
     return true;
 }
+
+bool mailbox_is_fresh(const struct mailbox *box)
+{
+    return atomic_load_explicit(&box->word, memory_order_acquire) & FRESH;
+}

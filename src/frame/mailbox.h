@@ -24,5 +24,7 @@ uint32_t mailbox_put(struct mailbox *box, uint32_t slot);
 
 /* The consumer gives its slot back and gets the newest in *slot; false, and no change, when there is no newer one. */
 bool mailbox_take(struct mailbox *box, uint32_t *slot);
+/* Whether the consumer has not taken what was put last. */
+bool mailbox_is_fresh(const struct mailbox *box);
 
 #endif

@@ -1,5 +1,6 @@
 #include "frame/queue.h"
 
+#include <libavutil/common.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -7,29 +8,73 @@
 _Static_assert(sizeof(struct frame) == 72, "no implicit padding");
 _Static_assert(offsetof(struct frame, number) == 24 && offsetof(struct frame, transfer) == 68, "");
 _Static_assert(offsetof(struct queue_shared, submitted) == 3 * CACHE_LINE, "");
-_Static_assert(offsetof(struct queue_shared, frames) == 4 * CACHE_LINE, "");
+_Static_assert(offsetof(struct queue_shared, taken) == 4 * CACHE_LINE, "");
+_Static_assert(offsetof(struct queue_shared, released) == 5 * CACHE_LINE, "");
+_Static_assert(offsetof(struct queue_shared, frames) == 6 * CACHE_LINE, "");
 
-static size_t shared_bytes(void)
+size_t queue_shared_bytes(void)
 {
     return (sizeof(struct queue_shared) + 4095) & ~(size_t)4095;
 }
 
 uint64_t queue_bytes(uint32_t slots, size_t slot_bytes)
 {
-    return shared_bytes() + (uint64_t)slots * slot_bytes;
+    return queue_shared_bytes() + (uint64_t)slots * slot_bytes;
 }
 
 void queue_init(void *memory, bool latest, uint32_t slots, size_t slot_bytes, struct queue_writer *writer,
                 struct queue_reader *reader)
 {
     struct queue_shared *shared = memory;
-    uint8_t *pixels = (uint8_t *)memory + shared_bytes();
+    uint8_t *pixels = (uint8_t *)memory + queue_shared_bytes();
     *writer = (struct queue_writer){.shared = shared, .pixels = pixels, .slot_bytes = slot_bytes, .latest = latest};
     *reader = (struct queue_reader){.shared = shared, .pixels = pixels, .slot_bytes = slot_bytes, .latest = latest};
     ring_init(&shared->ring, &writer->ring, &reader->ring, slots, 0);
     mailbox_init(&shared->box, 1);
     reader->slot = 2;
     atomic_init(&shared->submitted, 0);
+    atomic_init(&shared->taken, 0);
+    atomic_init(&shared->released, 0);
+}
+
+struct queue_place queue_vacancy(const struct queue_writer *writer)
+{
+    struct queue_shared *shared = writer->shared;
+    const uint32_t taken = atomic_load_explicit(&shared->taken, memory_order_acquire);
+    if (!writer->latest) {
+        /* A number that the dead one cannot have reached is not believed: the oldest frame comes again. */
+        const uint32_t oldest = writer->submitted - FFMIN(writer->submitted, writer->ring.slots);
+        const bool possible = writer->submitted - taken <= writer->submitted - oldest;
+        return (struct queue_place){.taken = possible ? taken : oldest};
+    }
+    const uint32_t third = 3 - writer->slot - writer->previous;
+    if (writer->submitted == 0)
+        return (struct queue_place){.slot = 2};
+    if (mailbox_is_fresh(&shared->box)) {
+        const bool possible = writer->submitted - taken - 1 < writer->submitted;
+        return (struct queue_place){.slot = third, .taken = possible ? taken : writer->submitted - 1};
+    }
+    return (struct queue_place){.slot = writer->previous, .taken = writer->submitted};
+}
+
+bool queue_join(void *memory, bool latest, uint32_t slots, size_t slot_bytes, const struct queue_place *place,
+                struct queue_reader *reader)
+{
+    struct queue_shared *shared = memory;
+    if (place->slot >= slots)
+        return false;
+    *reader = (struct queue_reader){
+        .shared = shared,
+        .pixels = (uint8_t *)memory + queue_shared_bytes(),
+        .slot_bytes = slot_bytes,
+        .latest = latest,
+        .slot = latest ? place->slot : (place->taken - 1) & (slots - 1),
+        .frame = shared->frames[latest ? place->slot : (place->taken - 1) & (slots - 1)],
+        .ring = {.slots = slots, .next = place->taken, .head = place->taken},
+    };
+    if (!latest && place->taken > 0)
+        atomic_store_explicit(&shared->ring.tail, place->taken - 1, memory_order_release);
+    return true;
 }
 
 bool queue_room(struct queue_writer *writer)
@@ -59,26 +104,48 @@ const uint8_t *queue_previous_pixels(const struct queue_writer *writer)
 
 void queue_publish(struct queue_writer *writer)
 {
+    const uint32_t before = writer->previous;
     writer->previous = writer->slot;
     queue_filling(writer)->number = ++writer->submitted;
-    if (writer->latest)
+    if (writer->latest) {
         writer->slot = mailbox_put(&writer->shared->box, writer->slot);
-    else
+        writer->displaced += writer->submitted > 1 && writer->slot == before;
+        /* Only a consumer that breaks the rules leaves another in the box: any of ours will do. */
+        if (writer->slot >= QUEUE_SLOTS_LATEST || writer->slot == writer->previous)
+            writer->slot = (writer->previous + 1) % QUEUE_SLOTS_LATEST;
+    } else
         ring_publish(&writer->shared->ring, &writer->ring);
     /* Behind the hand-over: who reads this count and then finds an older frame taken knows the rest displaced. */
     atomic_store_explicit(&writer->shared->submitted, writer->submitted, memory_order_release);
 }
 
-bool queue_take(struct queue_reader *reader)
+static enum queue_result take_slot(struct queue_reader *reader)
 {
-    if (reader->latest)
-        return mailbox_take(&reader->shared->box, &reader->slot);
-    return ring_take(&reader->shared->ring, &reader->ring, &reader->slot);
+    struct queue_shared *shared = reader->shared;
+    if (!reader->latest)
+        return (enum queue_result)ring_take(&shared->ring, &reader->ring, &reader->slot);
+    uint32_t slot = reader->slot;
+    if (!mailbox_take(&shared->box, &slot))
+        return QUEUE_EMPTY;
+    if (slot >= QUEUE_SLOTS_LATEST)
+        return QUEUE_BROKEN;
+    reader->slot = slot;
+    return QUEUE_TAKEN;
+}
+
+enum queue_result queue_take(struct queue_reader *reader)
+{
+    const enum queue_result result = take_slot(reader);
+    if (result == QUEUE_TAKEN) {
+        reader->frame = reader->shared->frames[reader->slot];
+        atomic_store_explicit(&reader->shared->taken, reader->frame.number, memory_order_release);
+    }
+    return result;
 }
 
 const struct frame *queue_taken(const struct queue_reader *reader)
 {
-    return &reader->shared->frames[reader->slot];
+    return &reader->frame;
 }
 
 uint8_t *queue_taken_pixels(const struct queue_reader *reader)

@@ -1,6 +1,7 @@
 /* The way of frames from the submitting thread to the encoder's: a pool of slots and one of two disciplines over it.
  * LATEST is a mailbox; BLOCK and REJECT are a ring. What both sides share holds no pointer, so it can lie in memory
- * that two processes map.
+ * that two processes map. Neither side trusts the other with more than the picture: indices are checked, and what
+ * describes a frame is copied before anyone looks at it.
  *
  * Pixels of the frame published last stay readable to the producer until it publishes the next: nobody but the producer
  * writes into slots, and that slot is not the one it fills next. */
@@ -38,6 +39,9 @@ struct queue_shared {
     struct mailbox box;
     struct ring ring;
     alignas(CACHE_LINE) _Atomic uint32_t submitted; /* frames published, low bits; written by the producer */
+    alignas(CACHE_LINE) _Atomic uint32_t taken;     /* number of the frame taken last; written by the consumer */
+    alignas(CACHE_LINE) _Atomic uint32_t released;  /* packets given back, for consumers in other processes; written on
+                                                       the producer's side, by whoever receives */
     alignas(CACHE_LINE) struct frame frames[QUEUE_SLOTS_MAX];
 };
 
@@ -50,6 +54,7 @@ struct queue_writer {
     uint32_t slot;     /* being filled */
     uint32_t previous; /* published last; meaningful when submitted is not 0 */
     uint32_t submitted;
+    uint32_t displaced; /* of these, taken back before they were taken */
     struct ring_producer ring;
 };
 
@@ -59,14 +64,29 @@ struct queue_reader {
     uint8_t *pixels;
     size_t slot_bytes;
     bool latest;
-    uint32_t slot; /* taken last */
+    uint32_t slot;      /* taken last */
+    struct frame frame; /* a copy of what described it then */
     struct ring_consumer ring;
 };
 
-/* Bytes that queue_init lays out: slots pictures of slot_bytes (PICTURE_ALIGNMENT-aligned) and what is shared. */
+/* Bytes that queue_init lays out: what both sides write, whole pages, and then slots pictures of slot_bytes
+ * (PICTURE_ALIGNMENT-aligned), which only the producer writes. */
+size_t queue_shared_bytes(void);
 uint64_t queue_bytes(uint32_t slots, size_t slot_bytes);
 /* Over zeroed memory. slots is QUEUE_SLOTS_LATEST for LATEST, else a power of two from 2 to QUEUE_SLOTS_MAX. */
 void queue_init(void *memory, bool latest, uint32_t slots, size_t slot_bytes, struct queue_writer *writer,
+                struct queue_reader *reader);
+
+/* Where a consumer stands that takes the place of one that died. */
+struct queue_place {
+    uint32_t slot;  /* of the frame taken last, or the one that the consumer owns without a frame */
+    uint32_t taken; /* number of that frame; 0: none */
+};
+
+/* The producer's side, while no consumer lives: where the next one begins. */
+struct queue_place queue_vacancy(const struct queue_writer *writer);
+/* A consumer of a queue that another process has initialised. False: the place cannot be. */
+bool queue_join(void *memory, bool latest, uint32_t slots, size_t slot_bytes, const struct queue_place *place,
                 struct queue_reader *reader);
 
 /* Whether there is a slot to fill: always with LATEST. It stays the same one until it is published. */
@@ -79,8 +99,11 @@ const uint8_t *queue_previous_pixels(const struct queue_writer *writer);
 /* Numbers the frame and hands it over. */
 void queue_publish(struct queue_writer *writer);
 
-/* Takes the next frame (LATEST: the newest) and gives back the one taken before; false when there is none. */
-bool queue_take(struct queue_reader *reader);
+enum queue_result { QUEUE_BROKEN = -1, QUEUE_EMPTY, QUEUE_TAKEN };
+
+/* Takes the next frame (LATEST: the newest) and gives back the one taken before. QUEUE_BROKEN: the producer has written
+ * what it must not. */
+enum queue_result queue_take(struct queue_reader *reader);
 /* The frame taken last and its pixels. */
 const struct frame *queue_taken(const struct queue_reader *reader);
 uint8_t *queue_taken_pixels(const struct queue_reader *reader);

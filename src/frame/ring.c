@@ -20,9 +20,10 @@ bool ring_room(struct ring *ring, struct ring_producer *producer, uint32_t *slot
 {
     if (producer->head - producer->tail == producer->slots) {
         /* Acquire: else our writes to the slot could overtake the consumer's last reads of it. */
-        producer->tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-        if (producer->head - producer->tail == producer->slots)
+        const uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (tail == producer->tail || producer->head - tail > producer->slots)
             return false;
+        producer->tail = tail;
     }
     *slot = producer->head & (producer->slots - 1);
     return true;
@@ -34,16 +35,19 @@ void ring_publish(struct ring *ring, struct ring_producer *producer)
     atomic_store_explicit(&ring->head, ++producer->head, memory_order_release);
 }
 
-bool ring_take(struct ring *ring, struct ring_consumer *consumer, uint32_t *slot)
+enum ring_result ring_take(struct ring *ring, struct ring_consumer *consumer, uint32_t *slot)
 {
     if (consumer->head == consumer->next) {
         /* Acquire: else pixels could be read before the index that publishes them. */
-        consumer->head = atomic_load_explicit(&ring->head, memory_order_acquire);
-        if (consumer->head == consumer->next)
-            return false;
+        const uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+        if (head == consumer->next)
+            return RING_EMPTY;
+        if (head - consumer->next > consumer->slots)
+            return RING_BROKEN;
+        consumer->head = head;
     }
     *slot = consumer->next & (consumer->slots - 1);
     /* Release: else the producer could write into the slot given back before our reads of it are done. */
     atomic_store_explicit(&ring->tail, consumer->next++, memory_order_release);
-    return true;
+    return RING_TAKEN;
 }

@@ -33,11 +33,17 @@ struct ring_consumer {
 void ring_init(struct ring *ring, struct ring_producer *producer, struct ring_consumer *consumer, uint32_t slots,
                uint32_t start);
 
-/* The slot to fill next; false when all are full. */
+/* The other side's index is not trusted: one that it cannot have is as if it had not changed, to the producer; the
+ * consumer says so.
+ *
+ * The slot to fill next; false when all are full. */
 bool ring_room(struct ring *ring, struct ring_producer *producer, uint32_t *slot);
 void ring_publish(struct ring *ring, struct ring_producer *producer);
 
-/* Takes the next slot and gives back the one taken before; false, and no change, when there is none. */
-bool ring_take(struct ring *ring, struct ring_consumer *consumer, uint32_t *slot);
+enum ring_result { RING_BROKEN = -1, RING_EMPTY, RING_TAKEN };
+
+/* Takes the next slot and gives back the one taken before; no change when there is none, or when the producer's index
+ * is impossible. */
+enum ring_result ring_take(struct ring *ring, struct ring_consumer *consumer, uint32_t *slot);
 
 #endif

@@ -14,7 +14,7 @@ static int accept(struct session *session, int result, uint32_t *number)
     session->wanted.number++;
     if (number != NULL)
         *number = session->wanted.number;
-    sem_post(&session->doorbell);
+    session->carrier->state(session);
     return result;
 }
 
@@ -76,9 +76,10 @@ static int set_rate(struct session *session, enum codec_setting setting, const s
 int control_bitrate(struct session *session, uint32_t bitrate_kbps, uint32_t *number)
 {
     char why[CODEC_WHY];
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
-    const int error = config_check_bitrate(bitrate_kbps, why);
+    int error = session_goes_on(session);
+    if (error < 0)
+        return error;
+    error = config_check_bitrate(bitrate_kbps, why);
     if (error < 0)
         return session_error(session, error, why);
     return set_rate(session, CODEC_BITRATE, &(struct codec_rate){.bitrate_kbps = bitrate_kbps}, number);
@@ -87,9 +88,10 @@ int control_bitrate(struct session *session, uint32_t bitrate_kbps, uint32_t *nu
 int control_framerate(struct session *session, uint32_t num, uint32_t den, uint32_t *number)
 {
     char why[CODEC_WHY];
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
-    const int error = config_check_framerate(num, den, why);
+    int error = session_goes_on(session);
+    if (error < 0)
+        return error;
+    error = config_check_framerate(num, den, why);
     if (error < 0)
         return session_error(session, error, why);
     return set_rate(session, CODEC_FRAMERATE, &(struct codec_rate){.fps_num = num, .fps_den = den}, number);
@@ -98,9 +100,10 @@ int control_framerate(struct session *session, uint32_t num, uint32_t den, uint3
 int control_speed(struct session *session, int32_t speed, uint32_t *number)
 {
     char why[CODEC_WHY];
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
-    const int error = config_check_speed(speed, why);
+    int error = session_goes_on(session);
+    if (error < 0)
+        return error;
+    error = config_check_speed(speed, why);
     if (error < 0)
         return session_error(session, error, why);
     return set_rate(session, CODEC_SPEED, &(struct codec_rate){.speed = config_speed(speed)}, number);
@@ -108,8 +111,9 @@ int control_speed(struct session *session, int32_t speed, uint32_t *number)
 
 int control_loss(struct session *session, int64_t pts, uint32_t *number)
 {
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
+    const int error = session_goes_on(session);
+    if (error < 0)
+        return error;
     pthread_mutex_lock(&session->lock);
     session->wanted.losses++;
     /* What was not sent yet cannot be lost. */
@@ -123,8 +127,9 @@ int control_loss(struct session *session, int64_t pts, uint32_t *number)
 
 int control_keyframe(struct session *session, uint32_t *number)
 {
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
+    const int error = session_goes_on(session);
+    if (error < 0)
+        return error;
     pthread_mutex_lock(&session->lock);
     session->wanted.keys++;
     session->wanted.asked_at = clock_now();
@@ -135,8 +140,9 @@ int control_keyframe(struct session *session, uint32_t *number)
 
 int control_pause(struct session *session, bool paused, uint32_t *number)
 {
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
+    const int error = session_goes_on(session);
+    if (error < 0)
+        return error;
     pthread_mutex_lock(&session->lock);
     if (session->wanted.paused && !paused) {
         session->wanted.resumes++;

@@ -9,15 +9,16 @@
 
 struct session;
 
+/* Of fixed width, without padding, and complete: who knows the last one knows all that was asked for. */
 struct wanted {
     struct codec_rate rate;
+    uint32_t paused;  /* 0 or 1 */
     uint32_t number;  /* of the last control call */
     uint32_t keys;    /* key frames asked for by control calls */
     uint32_t resumes; /* pauses that ended: each brings a key frame */
     uint32_t losses;  /* reported */
     int64_t lost;     /* pts from which frames are lost; INT64_MAX: none that the encoder's thread does not know */
     int64_t asked_at; /* clock_now of the last of these */
-    bool paused;
 };
 
 /* Each returns a public result; *number is written on success, when not NULL. */

@@ -22,7 +22,7 @@ static void settle_before(struct session *session, uint32_t tag, enum outcome ou
     for (; (int32_t)(tag - encoder->oldest) > 0; encoder->oldest++) {
         const struct pending *pending = &encoder->pending[encoder->oldest % PENDING_MAX];
         if (!pending->inserted)
-            stats_settle(&session->stats, outcome);
+            stats_settle(&session->stats.counts, outcome);
         if (pending->recovers && outcome != ENCODED)
             encoder->recovers = true;
         /* An insertion that failed is not tried again without end: the next frame begins with a key frame anyway. */
@@ -34,7 +34,7 @@ static void settle_before(struct session *session, uint32_t tag, enum outcome ou
 void deliver_nothing(struct session *session, enum outcome outcome)
 {
     pthread_mutex_lock(&session->lock);
-    stats_settle(&session->stats, outcome);
+    stats_settle(&session->stats.counts, outcome);
     session_changed(session);
     pthread_mutex_unlock(&session->lock);
 }
@@ -52,7 +52,7 @@ void deliver_failure(struct session *session, const char *why)
     log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
     pthread_mutex_lock(&session->lock);
     settle_before(session, session->encoder.tag, FAILED);
-    snprintf(session->error, sizeof session->error, "%s", why);
+    session_note_error(session, why);
     session->failed = true;
     session_changed(session);
     session_signal(session);
@@ -79,8 +79,8 @@ static struct culvert_packet describe(const struct session *session, const struc
         .pts = frame->pts,
         .duration = encoder->packet_pts < 0 ? work_interval(&encoder->order.rate)
                                             : FFMAX(0, frame->pts - encoder->packet_pts),
-        .frame = session->stats.taken - ((uint32_t)session->stats.taken - frame->number),
-        .epoch = (uint32_t)session->stats.epochs + encoder->begins,
+        .frame = session->stats.counts.taken - ((uint32_t)session->stats.counts.taken - frame->number),
+        .epoch = (uint32_t)session->stats.counts.epochs + encoder->begins,
         .control = pending->control,
         .width = pending->width,
         .height = pending->height,
@@ -116,7 +116,6 @@ static void push(struct session *session, struct culvert_packet *packet, size_t 
     outbox_push(&session->outbox, packet, bytes);
     stats_bytes(&session->stats, packet, bytes);
     session->sent_pts = packet->pts;
-    session_changed(session);
     session_signal(session);
 }
 
@@ -154,6 +153,7 @@ void deliver_slice(void *argument, const uint8_t *data, size_t bytes, bool key, 
     const struct culvert_packet common = describe(session, &encoder->pending[delivery->tag % PENDING_MAX]);
     pthread_mutex_lock(&session->lock);
     push_slices(session, &common, delivery->count);
+    session_changed(session);
     pthread_mutex_unlock(&session->lock);
 }
 
@@ -194,14 +194,15 @@ void deliver_unit(struct session *session, const struct codec_unit *unit, uint32
     note_encoded(session, pending, unit);
 
     pthread_mutex_lock(&session->lock);
-    session->stats.epochs += encoder->begins;
-    session->stats.reopened += encoder->reopens;
+    session->stats.counts.epochs += encoder->begins;
+    session->stats.counts.reopened += encoder->reopens;
     push_slices(session, &common, unit->slices > 0 ? unit->slices - 1 : 0);
     push(session, &packet, unit->slices > 0 ? delivery->bytes[unit->slices - 1] : unit->bytes);
     encoder->room = NULL;
     settle_before(session, unit->tag, DROPPED);
     settle_before(session, unit->tag + 1, ENCODED);
-    stats_unit(&session->stats, &packet, pending, total_us);
+    stats_unit(&session->stats.counts, &packet, pending);
+    stats_latency(&session->stats, &packet, total_us);
     session_changed(session);
     pthread_mutex_unlock(&session->lock);
     encoder->begins = encoder->reopens = false;
@@ -217,7 +218,7 @@ void deliver_repeat(struct session *session)
     const struct frame *frame = queue_taken(&encoder->reader);
     const struct pending pending = {
         .frame = *frame,
-        .control = session->stats.control,
+        .control = session->stats.counts.control,
         .width = encoder->width,
         .height = encoder->height,
         .wait_us = deliver_microseconds(clock_now() - frame->queued_at),
@@ -232,7 +233,7 @@ void deliver_repeat(struct session *session)
     pthread_mutex_lock(&session->lock);
     push(session, &packet, 0);
     encoder->room = NULL;
-    stats_settle(&session->stats, REPEATED);
+    stats_settle(&session->stats.counts, REPEATED);
     session_changed(session);
     pthread_mutex_unlock(&session->lock);
 }

@@ -16,7 +16,7 @@ static void disown(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
     for (uint32_t tag = encoder->oldest; tag != encoder->tag; tag++)
-        encoder->pending[tag % PENDING_MAX].control = session->stats.control;
+        encoder->pending[tag % PENDING_MAX].control = session->stats.counts.control;
 }
 
 /* What runs really, for culvert_params; and the lie, if the codec told one. */
@@ -35,6 +35,7 @@ static void prove(struct session *session)
         disown(session);
     pthread_mutex_lock(&session->lock);
     memcpy(session->params, text, sizeof text);
+    session->params_are_new = true;
     pthread_mutex_unlock(&session->lock);
 }
 
@@ -46,7 +47,7 @@ static void note_epoch(struct session *session, const struct codec_geometry *geo
     session->opened = epoch->present->opened;
     pthread_mutex_unlock(&session->lock);
     log_write(CULVERT_LOG_INFO, session->config.name, "epoch %" PRIu64 ": %" PRIu32 "x%" PRIu32,
-              session->stats.epochs + 1, geometry->width, geometry->height);
+              session->stats.counts.epochs + 1, geometry->width, geometry->height);
 }
 
 /* Waits until an access unit has room. False: the session closes. */
@@ -55,14 +56,16 @@ static bool await_room(struct session *session)
     struct encoder *encoder = &session->encoder;
     for (;;) {
         pthread_mutex_lock(&session->lock);
+        const bool heard = session->reporter->listen(session);
         encoder->room = outbox_reserve(&session->outbox);
         session->starved = encoder->room == NULL;
-        session_changed(session);
+        if (heard)
+            session_changed(session);
         const bool closing = session->closing;
         pthread_mutex_unlock(&session->lock);
         if (closing || encoder->room != NULL)
             return !closing;
-        platform_wait(&session->doorbell, CLOCK_NEVER);
+        session->reporter->sleep(session, CLOCK_NEVER);
     }
 }
 
@@ -237,7 +240,7 @@ static void insert(struct session *session)
 static void end(struct session *session)
 {
     pthread_mutex_lock(&session->lock);
-    session->ended = true;
+    session->end = CULVERT_EOS;
     session_changed(session);
     session_signal(session);
     pthread_mutex_unlock(&session->lock);

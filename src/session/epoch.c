@@ -10,7 +10,7 @@
 #define RETRY_US 1000000
 
 bool epoch_init(struct epoch *epoch, const struct codec *codec, const struct culvert_config *config,
-                struct codec_stream *stream, sem_t *doorbell)
+                struct codec_stream *stream, struct doorbell *doorbell)
 {
     *epoch = (struct epoch){.codec = codec, .config = config, .stream = stream};
     return !codec->opens_slowly || config->resize != CULVERT_RESIZE_BESIDE ||

@@ -49,7 +49,7 @@ bool epoch_outgrown(const struct codec *codec, const struct culvert_config *conf
 
 /* The doorbell is rung when an encoder is ready that was opened beside the stream. False: the system gave no thread. */
 bool epoch_init(struct epoch *epoch, const struct codec *codec, const struct culvert_config *config,
-                struct codec_stream *stream, sem_t *doorbell);
+                struct codec_stream *stream, struct doorbell *doorbell);
 void epoch_finish(struct epoch *epoch);
 
 /* Takes in what was opened beside the stream. False: it did not open, the reason is in why, and no other is asked for

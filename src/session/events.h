@@ -8,22 +8,22 @@
 #define EVENTS_KEPT 64 /* a power of two */
 
 /* What the values mean, by kind. */
-#define EVENT_KINDS(X)                              \
-    X(OPEN, "open", "codec", "width", "height")     \
-    X(EPOCH, "epoch", "number", "width", "height")  \
-    X(RATE, "rate", "kbps", "fps_num", "fps_den")   \
-    X(SPEED, "speed", "speed", "", "")              \
-    X(KEY, "key", "frame", "bytes", "qp")           \
-    X(LOSS, "loss", "reports", "", "")              \
-    X(PAUSE, "pause", "paused", "", "")             \
-    X(FAILURE, "failure", "frame", "", "")          \
+#define EVENT_KINDS(X)                             \
+    X(OPEN, "open", "codec", "width", "height")    \
+    X(EPOCH, "epoch", "number", "width", "height") \
+    X(RATE, "rate", "kbps", "fps_num", "fps_den")  \
+    X(SPEED, "speed", "speed", "", "")             \
+    X(KEY, "key", "frame", "bytes", "qp")          \
+    X(LOSS, "loss", "reports", "", "")             \
+    X(PAUSE, "pause", "paused", "", "")            \
+    X(FAILURE, "failure", "frame", "", "")         \
     X(FINISH, "finish", "frames", "", "")
 
 enum event_kind {
 #define EVENT_ENUM(name, text, a, b, c) EVENT_##name,
     EVENT_KINDS(EVENT_ENUM)
 #undef EVENT_ENUM
-    EVENTS
+        EVENTS
 };
 
 struct event {

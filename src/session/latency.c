@@ -62,3 +62,11 @@ void latency_below(const struct latency *latency, const uint32_t *bounds, uint32
         below[i] = seen;
     }
 }
+
+struct latency_curve latency_curve(const struct latency *latency)
+{
+    static const uint32_t bounds[LATENCY_BOUNDS] = {LATENCY_BOUNDS_US};
+    struct latency_curve curve = {.count = latency->count, .sum_us = latency->sum};
+    latency_below(latency, bounds, LATENCY_BOUNDS, curve.le);
+    return curve;
+}

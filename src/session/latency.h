@@ -24,4 +24,16 @@ void latency_summary(const struct latency *latency, struct culvert_latency *summ
 /* below[i] is how many did not exceed bounds[i], of `bounded` bounds that rise; within 3 % of one it may be either. */
 void latency_below(const struct latency *latency, const uint32_t *bounds, uint32_t bounded, uint64_t *below);
 
+/* The same at bounds that suit frames, in microseconds: from a fast encoder's at a small size to one that stood still,
+ * with a bound where a frame interval of 60 and of 30 a second ends. Of fixed width, to be told to other processes. */
+#define LATENCY_BOUNDS_US \
+    1000, 2000, 3000, 5000, 7000, 10000, 14000, 17000, 25000, 34000, 50000, 100000, 250000, 500000, 1000000
+#define LATENCY_BOUNDS 15
+
+struct latency_curve {
+    uint64_t count, sum_us;
+    uint64_t le[LATENCY_BOUNDS];
+};
+struct latency_curve latency_curve(const struct latency *latency);
+
 #endif

@@ -1,5 +1,3 @@
-#include <stdatomic.h>
-
 #include "frame/format.h"
 #include "session/submit.h"
 
@@ -9,12 +7,13 @@ int session_lease(struct session *session, uint32_t handle, uint32_t format_id, 
     char why[CODEC_WHY];
     const struct culvert_frame frame = {.format = format_id, .width = width, .height = height};
     const struct format *format = format_find(format_id);
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
+    int error = session_goes_on(session);
+    if (error < 0)
+        return error;
     if (format == NULL)
         return session_error(session, submit_refuse(why, "format", format_id, "set one of enum culvert_format"), why);
     struct layout layout;
-    int error = format_layout(format, &frame, SIZE_MAX, &layout, why, sizeof why);
+    error = format_layout(format, &frame, SIZE_MAX, &layout, why, sizeof why);
     if (error == 0)
         error = submit_check_size(session, width * session->config.scale, height * session->config.scale, why);
     if (error < 0)

@@ -22,7 +22,7 @@ static void open_asked(struct opener *opener)
                         opening->why);
     pthread_mutex_lock(&opener->lock);
     opener->state = OPENER_READY;
-    sem_post(opener->doorbell);
+    doorbell_ring(opener->doorbell);
 }
 
 /* As above. */
@@ -50,7 +50,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-bool opener_start(struct opener *opener, const struct codec *codec, struct codec_stream *stream, sem_t *doorbell)
+bool opener_start(struct opener *opener, const struct codec *codec, struct codec_stream *stream,
+                  struct doorbell *doorbell)
 {
     *opener = (struct opener){.codec = codec, .stream = stream, .doorbell = doorbell};
     pthread_mutex_init(&opener->lock, NULL);

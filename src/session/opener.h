@@ -4,10 +4,10 @@
 #define SESSION_OPENER_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/doorbell.h"
 #include "codec/codec.h"
 
 #define OPENER_CLOSES 8 /* that may wait */
@@ -25,7 +25,7 @@ enum opener_state { OPENER_IDLE, OPENER_ASKED, OPENER_BUSY, OPENER_READY };
 struct opener {
     const struct codec *codec;
     struct codec_stream *stream;
-    sem_t *doorbell; /* rung when an opening is ready */
+    struct doorbell *doorbell; /* rung when an opening is ready */
     pthread_t thread;
     bool running;
     pthread_mutex_t lock; /* guards what follows */
@@ -38,7 +38,8 @@ struct opener {
 };
 
 /* Starts the thread. False: the system gave none. */
-bool opener_start(struct opener *opener, const struct codec *codec, struct codec_stream *stream, sem_t *doorbell);
+bool opener_start(struct opener *opener, const struct codec *codec, struct codec_stream *stream,
+                  struct doorbell *doorbell);
 /* Ends it and closes everything that it has. Nothing when it was not started. */
 void opener_stop(struct opener *opener);
 

@@ -1,11 +1,14 @@
 #include "session/outbox.h"
 
+#include "base/platform.h"
+
 #define UNITS 4 /* of the largest access unit that the memory holds; most are a hundredth of that */
 #define ALIGNMENT 64
+#define PAGE 4096
 
 static size_t entries_bytes(void)
 {
-    return (OUTBOX_PACKETS * sizeof(struct outbox_entry) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return (OUTBOX_PACKETS * sizeof(struct outbox_entry) + PAGE - 1) & ~(size_t)(PAGE - 1);
 }
 
 size_t outbox_step(size_t bytes)
@@ -14,12 +17,19 @@ size_t outbox_step(size_t bytes)
     return bytes == 0 ? ALIGNMENT : (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max)
+/* What is reserved for an access unit: each of its packets takes a step. */
+static size_t unit_bytes(size_t unit_max, uint32_t packets_max)
 {
-    if (unit_max > SIZE_MAX / (2 * UNITS))
-        return false;
-    const size_t unit = outbox_step(unit_max) + (size_t)packets_max * ALIGNMENT;
-    struct region *region = region_create(entries_bytes() + UNITS * unit);
+    return outbox_step(unit_max) + (size_t)packets_max * ALIGNMENT;
+}
+
+size_t outbox_memory_bytes(size_t unit_max, uint32_t packets_max)
+{
+    return (UNITS * unit_bytes(unit_max, packets_max) + PAGE - 1) & ~(size_t)(PAGE - 1);
+}
+
+static bool lay_out(struct outbox *outbox, struct region *region, size_t unit, uint32_t packets_max)
+{
     if (region == NULL)
         return false;
     *outbox = (struct outbox){
@@ -31,6 +41,23 @@ bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max)
         .packets_max = packets_max,
     };
     return true;
+}
+
+bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max)
+{
+    if (unit_max > SIZE_MAX / (2 * UNITS))
+        return false;
+    struct region *region = region_create(entries_bytes() + outbox_memory_bytes(unit_max, packets_max));
+    return lay_out(outbox, region, unit_bytes(unit_max, packets_max), packets_max);
+}
+
+bool outbox_map(struct outbox *outbox, int fd, size_t unit_max, uint32_t packets_max, bool writes)
+{
+    const size_t bytes = outbox_memory_bytes(unit_max, packets_max);
+    if (platform_memory_bytes(fd) < bytes)
+        return false;
+    const struct region_parts parts = {entries_bytes(), writes ? bytes : 0, writes ? 0 : bytes};
+    return lay_out(outbox, region_map(fd, &parts), unit_bytes(unit_max, packets_max), packets_max);
 }
 
 void outbox_finish(struct outbox *outbox)
@@ -66,6 +93,23 @@ void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, siz
     *entry_at(outbox, outbox->head) = (struct outbox_entry){.packet = *packet, .offset = outbox->write, .bytes = bytes};
     outbox->head++;
     outbox->write += outbox_step(bytes);
+}
+
+bool outbox_push_at(struct outbox *outbox, const struct culvert_packet *packet, uint64_t offset, uint64_t bytes)
+{
+    if (outbox->head - outbox->tail == OUTBOX_PACKETS || bytes > outbox->capacity || offset > outbox->capacity - bytes)
+        return false;
+    outbox->write = (size_t)offset;
+    outbox_push(outbox, packet, (size_t)bytes);
+    return true;
+}
+
+bool outbox_released(struct outbox *outbox, uint32_t released)
+{
+    if (released - outbox->tail > outbox->head - outbox->tail)
+        return false;
+    outbox->tail = outbox->next = released;
+    return true;
 }
 
 struct outbox_entry *outbox_oldest(const struct outbox *outbox)

@@ -41,6 +41,10 @@ struct outbox {
 
 /* unit_max is the largest access unit's bytes, packets_max how many packets it may come in. False: no memory. */
 bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max);
+/* The same with its bytes in a descriptor's memory, outbox_memory_bytes of it: shared with the process that encodes,
+ * which writes them. The descriptor is not needed afterwards. */
+size_t outbox_memory_bytes(size_t unit_max, uint32_t packets_max);
+bool outbox_map(struct outbox *outbox, int fd, size_t unit_max, uint32_t packets_max, bool writes);
 void outbox_finish(struct outbox *outbox);
 
 /* Whether an access unit of any size fits, and where it goes. NULL: the host must receive first. */
@@ -49,6 +53,10 @@ uint8_t *outbox_reserve(struct outbox *outbox);
 size_t outbox_step(size_t bytes);
 /* Queues what was written there. */
 void outbox_push(struct outbox *outbox, const struct culvert_packet *packet, size_t bytes);
+/* Queues what another process has written, wherever that is. False: it cannot be there. */
+bool outbox_push_at(struct outbox *outbox, const struct culvert_packet *packet, uint64_t offset, uint64_t bytes);
+/* All packets before the released-th were given back, as another process says. False: they cannot have been. */
+bool outbox_released(struct outbox *outbox, uint32_t released);
 
 /* The oldest packet that waits, or NULL; and its bytes. */
 struct outbox_entry *outbox_oldest(const struct outbox *outbox);

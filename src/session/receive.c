@@ -12,34 +12,26 @@ static int await_packet(struct session *session, int64_t deadline)
     for (;;) {
         if (session->closing)
             return CULVERT_E_HANDLE;
-        if (outbox_waiting(&session->outbox) > 0)
+        session->carrier->listen(session);
+        if (packets_waiting(session) > 0)
             return 0;
         if (session->failed) {
             session->failed = false;
             session_signal(session);
             return CULVERT_E_CODEC;
         }
-        if (session->ended)
-            return CULVERT_EOS;
+        if (session->end != 0)
+            return session->end;
         if (!session_wait(session, deadline))
             return CULVERT_E_AGAIN;
     }
 }
 
-/* With the lock held. The encoder may have waited for this room. */
-static void give_back(struct session *session, struct outbox_entry *entry)
-{
-    outbox_done(&session->outbox, entry);
-    if (!session->starved)
-        return;
-    /* Here, not when the encoder wakes up: a host that has received everything is not to be told that it must. */
-    session->starved = outbox_reserve(&session->outbox) == NULL;
-    sem_post(&session->doorbell);
-}
-
 static int copy_out(struct session *session, const struct reception *reception)
 {
-    struct outbox_entry *entry = outbox_oldest(&session->outbox);
+    struct outbox *outbox;
+    struct outbox_entry *entry = packets_oldest(session, &outbox);
+    const uint8_t *bytes = outbox_bytes(outbox, entry);
     if (entry->bytes > reception->capacity) {
         *reception->bytes = entry->bytes;
         return CULVERT_E_BUFFER;
@@ -47,30 +39,32 @@ static int copy_out(struct session *session, const struct reception *reception)
     /* The entry stays the oldest while it is copied: only the receiving role takes it, and that is ours. */
     pthread_mutex_unlock(&session->lock);
     if (entry->bytes > 0)
-        memcpy(reception->buffer, outbox_bytes(&session->outbox, entry), entry->bytes);
+        memcpy(reception->buffer, bytes, entry->bytes);
     pthread_mutex_lock(&session->lock);
     *reception->bytes = entry->bytes;
-    outbox_take(&session->outbox);
-    give_back(session, entry);
+    packets_take(session);
+    packets_give_back(session, entry);
     return 0;
 }
 
 static int lend(struct session *session, const struct reception *reception)
 {
-    struct outbox_entry *entry = outbox_oldest(&session->outbox);
-    const int error = loan_lend(&entry->loan, LOAN_PEEK, reception->handle, session->outbox.region, reception->loan);
+    struct outbox *outbox;
+    struct outbox_entry *entry = packets_oldest(session, &outbox);
+    const int error = loan_lend(&entry->loan, LOAN_PEEK, reception->handle, outbox->region, reception->loan);
     if (error < 0)
         return error;
-    *reception->data = outbox_bytes(&session->outbox, entry);
+    *reception->data = outbox_bytes(outbox, entry);
     *reception->bytes = entry->bytes;
-    outbox_take(&session->outbox);
+    packets_take(session);
     return 0;
 }
 
 /* With the lock held, and a packet waiting. */
 static int hand_out(struct session *session, const struct reception *reception, struct culvert_packet *packet)
 {
-    const struct culvert_packet description = outbox_oldest(&session->outbox)->packet;
+    struct outbox *outbox;
+    const struct culvert_packet description = packets_oldest(session, &outbox)->packet;
     const int error = reception->loan != NULL ? lend(session, reception) : copy_out(session, reception);
     if (error == 0) {
         *packet = description;
@@ -97,7 +91,7 @@ int session_receive(struct session *session, const struct reception *reception, 
 void session_release(struct session *session, struct outbox_entry *entry)
 {
     pthread_mutex_lock(&session->lock);
-    give_back(session, entry);
+    packets_give_back(session, entry);
     pthread_mutex_unlock(&session->lock);
 }
 
@@ -106,18 +100,22 @@ void session_release(struct session *session, struct outbox_entry *entry)
 /* With the lock held: waits until the outcome of frame `number` is known. */
 static int await_outcome(struct session *session, uint32_t number, int64_t deadline)
 {
-    while ((int32_t)((uint32_t)session->stats.settled - number) < 0) {
+    for (;;) {
+        session->carrier->listen(session);
+        if ((int32_t)((uint32_t)session->stats.counts.settled - number) >= 0)
+            return 0;
         if (session->closing)
             return CULVERT_E_HANDLE;
+        if (session->end < 0)
+            return session->end;
         if (!session_wait(session, deadline))
             return CULVERT_E_TIMEOUT;
     }
-    return 0;
 }
 
 static int result_of(struct session *session)
 {
-    switch (session->stats.last) {
+    switch (session->stats.counts.last) {
     case SKIPPED:
         return CULVERT_SKIPPED;
     case REPEATED:
@@ -135,7 +133,7 @@ static int result_of(struct session *session)
 static int hand_out_frame(struct session *session, uint32_t number, const struct reception *reception,
                           struct culvert_packet *packet)
 {
-    if (outbox_waiting(&session->outbox) == 0)
+    if (packets_waiting(session) == 0)
         return result_of(session);
     const int error = hand_out(session, reception, packet);
     if (error < 0)

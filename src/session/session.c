@@ -13,34 +13,17 @@
 #include "frame/convert.h"
 #include "session/config.h"
 
-/* NULL when it is more than the address space holds. */
-static struct region *reserve(uint64_t bytes)
+struct session_layout session_layout(const struct culvert_config *config, const struct codec *codec)
 {
-    return bytes <= SIZE_MAX / 2 ? region_create((size_t)bytes) : NULL;
-}
-
-static bool reserve_memory(struct session *session)
-{
-    const struct culvert_config *config = &session->config;
-    const bool latest = config->policy == CULVERT_POLICY_LATEST;
-    const uint32_t slots = latest ? QUEUE_SLOTS_LATEST : config->slots;
     const uint32_t width = picture_coded(config->max_width), height = picture_coded(config->max_height);
     const struct codec_geometry largest = {.width = width, .height = height, .sar_num = 1, .sar_den = 1};
-    /* A picture may lie on its side, and strides are rounded up: room for both. */
-    const size_t slot = FFMAX(picture_bytes(width, height), picture_bytes(height, width));
-    const size_t pixels = (size_t)width * height;
-    const bool scales = config->resize == CULVERT_RESIZE_CANVAS ||
-                        (config->resize == CULVERT_RESIZE_BESIDE && session->codec->opens_slowly);
-
-    session->frames = reserve(queue_bytes(slots, slot));
-    session->submitter.scratch = reserve(convert_scratch(pixels));
-    session->scaled = scales ? reserve(slot) : NULL;
-    if (session->frames == NULL || session->submitter.scratch == NULL || (scales && session->scaled == NULL) ||
-        !outbox_init(&session->outbox, session->codec->bound(&largest), FFMAX(config->slices, 1)) ||
-        !staging_init(&session->staging, 4 * (uint64_t)pixels))
-        return false;
-    queue_init(session->frames->base, latest, slots, slot, &session->submitter.writer, &session->encoder.reader);
-    return true;
+    return (struct session_layout){
+        .slots = config->policy == CULVERT_POLICY_LATEST ? QUEUE_SLOTS_LATEST : config->slots,
+        .unit_packets = FFMAX(config->slices, 1),
+        /* A picture may lie on its side, and strides are rounded up: room for both. */
+        .slot_bytes = FFMAX(picture_bytes(width, height), picture_bytes(height, width)),
+        .unit_bytes = codec->bound(&largest),
+    };
 }
 
 struct codec_geometry session_geometry(const struct session *session, const struct frame *frame)
@@ -56,16 +39,6 @@ struct codec_geometry session_geometry(const struct session *session, const stru
     }
     geometry.sar_num = geometry.sar_den = 1;
     return geometry;
-}
-
-static bool start_threads(struct session *session)
-{
-    struct epoch *epoch = &session->encoder.epoch;
-    session->running = epoch_init(epoch, session->codec, &session->config, session->stream, &session->doorbell) &&
-                       platform_start_thread(&session->thread, encoder_run, session);
-    if (!session->running)
-        epoch_finish(epoch);
-    return session->running;
 }
 
 /* What no larger frame is needed to refuse. */
@@ -94,42 +67,83 @@ static int check_abilities(const struct codec *codec, const struct culvert_confi
     return 0;
 }
 
-int session_open(const struct culvert_config *config, const struct codec *codec, struct session **out, char *why)
+int session_no_memory(const struct session *session, char *why)
+{
+    snprintf(why, CODEC_WHY, "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
+             session->config.max_width, session->config.max_height);
+    return CULVERT_E_MEMORY;
+}
+
+struct session *session_create(const struct culvert_config *config, const struct codec *codec,
+                               const struct carrier *carrier, const struct reporter *reporter)
 {
     struct session *session = calloc(1, sizeof *session);
-    if (session == NULL || !clock_cond_init(&session->changed)) {
+    const bool polled = reporter != NULL && reporter != &reporter_inside;
+    if (session == NULL || !clock_cond_init(&session->changed) || !doorbell_init(&session->doorbell, polled)) {
         free(session);
-        snprintf(why, CODEC_WHY, "no memory for a session");
-        return CULVERT_E_MEMORY;
+        return NULL;
     }
     session->config = *config;
     session->codec = codec;
+    session->carrier = carrier;
+    session->reporter = reporter;
     session->signal = -1;
     session->wanted.rate = config_rate(config);
+    session->wanted.lost = session->encoder.lost = INT64_MAX;
     session->submitter.last_pts = -1;
     session->encoder.packet_pts = session->sent_pts = -1;
-    session->encoder.lost = session->wanted.lost = INT64_MAX;
-    pace_init(&session->encoder.pace);
-    budget_init(&session->encoder.budget);
     session->newest = epoch_geometry(&smallest);
     pthread_mutex_init(&session->lock, NULL);
-    sem_init(&session->doorbell, 0, 0);
+    events_note(&session->events, EVENT_OPEN, config->codec, config->max_width, config->max_height);
+    return session;
+}
 
-    int error = check_abilities(codec, config, why);
+int session_prepare_host(struct session *session, char *why)
+{
+    const struct culvert_config *config = &session->config;
+    const size_t pixels = (size_t)picture_coded(config->max_width) * picture_coded(config->max_height);
+    int error = check_abilities(session->codec, config, why);
     if (error == 0)
-        error = codec->create(&session->config, &session->stream, why);
+        error = session->codec->admit(config, &session->newest, &session->wanted.rate, why);
+    if (error < 0)
+        return error;
+    session->submitter.scratch = region_create(convert_scratch(pixels));
+    const bool reserved = session->submitter.scratch != NULL && staging_init(&session->staging, 4 * (uint64_t)pixels);
+    return reserved ? 0 : session_no_memory(session, why);
+}
+
+int session_prepare_encoder(struct session *session, char *why)
+{
+    const struct culvert_config *config = &session->config;
+    const bool scales = config->resize == CULVERT_RESIZE_CANVAS ||
+                        (config->resize == CULVERT_RESIZE_BESIDE && session->codec->opens_slowly);
+    pace_init(&session->encoder.pace);
+    budget_init(&session->encoder.budget);
+    const int error = session->codec->create(config, &session->stream, why);
+    if (error < 0)
+        return error;
+    session->scaled = scales ? region_create((size_t)session_layout(config, session->codec).slot_bytes) : NULL;
+    if (scales && session->scaled == NULL)
+        return session_no_memory(session, why);
+    if (epoch_init(&session->encoder.epoch, session->codec, config, session->stream, &session->doorbell))
+        return 0;
+    epoch_finish(&session->encoder.epoch);
+    snprintf(why, CODEC_WHY, "the system gave no thread for the encoder: raise its limit on threads");
+    return CULVERT_E_SYSTEM;
+}
+
+int session_open(const struct culvert_config *config, const struct codec *codec, const struct carrier *carrier,
+                 struct session **out, char *why)
+{
+    const bool inside = carrier == &carrier_inside;
+    struct session *session = session_create(config, codec, carrier, inside ? &reporter_inside : NULL);
+    if (session == NULL) {
+        snprintf(why, CODEC_WHY, "no memory for a session");
+        return CULVERT_E_MEMORY;
+    }
+    int error = session_prepare_host(session, why);
     if (error == 0)
-        error = codec->admit(&session->config, &session->newest, &session->wanted.rate, why);
-    if (error == 0 && !reserve_memory(session)) {
-        snprintf(why, CODEC_WHY,
-                 "no memory for frames of up to %" PRIu32 "x%" PRIu32 ": lower max_width and max_height",
-                 config->max_width, config->max_height);
-        error = CULVERT_E_MEMORY;
-    }
-    if (error == 0 && !start_threads(session)) {
-        snprintf(why, CODEC_WHY, "the system gave no thread for the encoder: raise its limit on threads");
-        error = CULVERT_E_SYSTEM;
-    }
+        error = carrier->start(session, why);
     if (error < 0) {
         session_destroy(session);
         return error;
@@ -142,33 +156,56 @@ void session_wake(struct session *session)
 {
     pthread_mutex_lock(&session->lock);
     session->closing = true;
-    session_changed(session);
+    session_broadcast(session);
     session_signal(session);
+    session->carrier->wake(session);
     pthread_mutex_unlock(&session->lock);
-    sem_post(&session->doorbell);
+}
+
+/* What the encoder's thread would have closed, had it run. */
+static void finish_encoder(struct session *session)
+{
+    if (session->stream == NULL)
+        return;
+    epoch_finish(&session->encoder.epoch);
+    session->codec->destroy(session->stream);
 }
 
 void session_destroy(struct session *session)
 {
     if (session == NULL)
         return;
-    if (session->running) {
+    if (session->carrier != NULL) {
         session_wake(session);
-        pthread_join(session->thread, NULL);
+        session->carrier->stop(session);
     }
-    if (session->stream != NULL)
-        session->codec->destroy(session->stream);
+    finish_encoder(session);
     if (session->signal >= 0)
         close(session->signal);
+    packets_finish(session);
     staging_finish(&session->staging);
-    outbox_finish(&session->outbox);
     region_unref(session->submitter.scratch);
     region_unref(session->scaled);
     region_unref(session->frames);
-    sem_destroy(&session->doorbell);
+    doorbell_finish(&session->doorbell);
     pthread_cond_destroy(&session->changed);
     pthread_mutex_destroy(&session->lock);
     free(session);
+}
+
+void session_tell(struct session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    session->carrier->state(session);
+    pthread_mutex_unlock(&session->lock);
+}
+
+int session_goes_on(struct session *session)
+{
+    if (atomic_load(&session->finishing))
+        return CULVERT_E_FINISHED;
+    const int end = atomic_load(&session->end);
+    return end < 0 ? end : 0;
 }
 
 int session_finish(struct session *session)
@@ -176,21 +213,26 @@ int session_finish(struct session *session)
     /* Sequentially consistent, as the submitter's `busy` is: one of the two sees the other, so no frame is published
      * after the encoder's thread has found the queue empty for good. */
     atomic_store(&session->finishing, true);
-    sem_post(&session->doorbell);
+    session_tell(session);
     return 0;
+}
+
+void session_broadcast(struct session *session)
+{
+    if (session->waiters > 0)
+        pthread_cond_broadcast(&session->changed);
 }
 
 void session_changed(struct session *session)
 {
-    if (session->waiters > 0)
-        pthread_cond_broadcast(&session->changed);
+    session->reporter->changed(session);
 }
 
 void session_signal(struct session *session)
 {
     if (session->signal < 0)
         return;
-    if (outbox_waiting(&session->outbox) > 0 || session->ended || session->failed || session->closing)
+    if (packets_waiting(session) > 0 || session->end != 0 || session->failed || session->closing)
         platform_signal(session->signal);
     else
         platform_unsignal(session->signal);
@@ -198,16 +240,27 @@ void session_signal(struct session *session)
 
 bool session_wait(struct session *session, int64_t deadline)
 {
+    return session->carrier->wait(session, deadline);
+}
+
+bool session_sleep(struct session *session, int64_t deadline)
+{
     session->waiters++;
     const bool in_time = clock_cond_wait(&session->changed, &session->lock, deadline);
     session->waiters--;
     return in_time;
 }
 
+void session_note_error(struct session *session, const char *why)
+{
+    snprintf(session->error, sizeof session->error, "%s", why);
+    session->error_is_new = true;
+}
+
 int session_error(struct session *session, int error, const char *why)
 {
     pthread_mutex_lock(&session->lock);
-    snprintf(session->error, sizeof session->error, "%s", why);
+    session_note_error(session, why);
     pthread_mutex_unlock(&session->lock);
     return error;
 }
@@ -229,11 +282,7 @@ void session_error_text(struct session *session, char text[SESSION_TEXT])
 int session_descriptor(struct session *session, int *fd)
 {
     pthread_mutex_lock(&session->lock);
-    if (session->signal < 0) {
-        session->signal = platform_signal_create();
-        session_signal(session);
-    }
-    const int copy = session->signal < 0 ? session->signal : platform_signal_duplicate(session->signal);
+    const int copy = session->carrier->descriptor(session);
     pthread_mutex_unlock(&session->lock);
     if (copy < 0)
         return session_error(session, CULVERT_E_SYSTEM, "no descriptor is left: close some, or raise RLIMIT_NOFILE");

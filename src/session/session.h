@@ -6,21 +6,24 @@
 #define SESSION_SESSION_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/doorbell.h"
 #include "codec/codec.h"
 #include "frame/queue.h"
 #include "session/budget.h"
+#include "session/carrier.h"
 #include "session/control.h"
 #include "session/deliver.h"
 #include "session/due.h"
 #include "session/epoch.h"
+#include "session/events.h"
 #include "session/keys.h"
 #include "session/loan.h"
 #include "session/outbox.h"
 #include "session/pace.h"
+#include "session/packets.h"
 #include "session/pending.h"
 #include "session/stats.h"
 #include "session/still.h"
@@ -80,12 +83,15 @@ struct encoder {
 struct session {
     struct culvert_config config; /* resolved; constant */
     const struct codec *codec;
-    struct codec_stream *stream; /* the encoder thread's, once it runs */
-    struct region *frames;       /* queue_shared and the slots */
-    struct region *scaled;       /* a picture, for frames that are scaled; NULL: none will be */
+    const struct carrier *carrier;   /* NULL on an encoder's side that has no host's side */
+    const struct reporter *reporter; /* NULL the other way round */
+    void *remote;                    /* theirs, when the other side is in another process */
+    struct codec_stream *stream;     /* the encoder thread's, once it runs */
+    struct region *frames;           /* queue_shared and the slots */
+    struct region *scaled;           /* a picture, for frames that are scaled; NULL: none will be */
     pthread_t thread;
     bool running;
-    sem_t doorbell;                /* the encoder's thread sleeps here alone; anyone rings */
+    struct doorbell doorbell;      /* the encoder's thread sleeps here; anyone rings */
     _Atomic bool finishing;        /* culvert_finish was called */
     _Atomic uint32_t receiving;    /* some thread holds the receiving role */
     _Atomic uint32_t rate_changes; /* written under the lock */
@@ -101,10 +107,12 @@ struct session {
     pthread_cond_t changed;
     uint32_t waiters; /* on `changed` */
     bool closing;
-    bool ended;   /* everything was encoded after culvert_finish */
-    bool starved; /* the encoder waits for room in the outbox */
-    bool failed;  /* frames failed, and the host was not told yet */
-    int signal;   /* culvert_fd's descriptor; -1: nobody asked yet */
+    _Atomic int
+        end; /* CULVERT_EOS: everything was encoded after culvert_finish; negative: no more can be; 0: it goes on */
+    bool starved;                      /* the encoder waits for room in the outbox */
+    bool failed;                       /* frames failed, and the host was not told yet */
+    bool error_is_new, params_are_new; /* texts that were written since the other process heard of them */
+    int signal;                        /* culvert_fd's descriptor; -1: nobody asked yet */
     struct wanted wanted;
     struct codec_geometry newest;   /* of the frame submitted last; before the first, the smallest that can be */
     struct codec_geometry geometry; /* of the frame taken last */
@@ -112,8 +120,10 @@ struct session {
     uint32_t open_encoders;         /* when work was found last */
     int64_t sent_pts;               /* of the last packet; -1: there was none */
     struct outbox outbox;
+    struct past past;
     struct staging staging;
     struct stats stats;
+    struct events events;
     char error[SESSION_TEXT];
     char params[SESSION_PARAMS];
 };
@@ -123,24 +133,54 @@ struct session {
 /* The geometry that a frame is to be encoded at. */
 struct codec_geometry session_geometry(const struct session *session, const struct frame *frame);
 
-/* config was resolved. 0 and a session whose thread runs, or an error with the reason in why, and nothing is held. */
-int session_open(const struct culvert_config *config, const struct codec *codec, struct session **session, char *why);
+/* Memory that both sides need, by the settings. */
+struct session_layout {
+    uint32_t slots;
+    uint32_t unit_packets; /* packets of an access unit, at most */
+    uint64_t slot_bytes;
+    uint64_t unit_bytes; /* of an access unit, at most */
+};
+struct session_layout session_layout(const struct culvert_config *config, const struct codec *codec);
+
+/* One side or both, by what is not NULL; nothing runs. config was resolved. NULL: no memory. */
+struct session *session_create(const struct culvert_config *config, const struct codec *codec,
+                               const struct carrier *carrier, const struct reporter *reporter);
+/* What a side needs for itself: 0, or an error with the reason in why. */
+int session_prepare_host(struct session *session, char *why);
+int session_prepare_encoder(struct session *session, char *why);
+
+/* Both sides of a session in this process, or the host's of one with an endpoint, by the carrier. 0 and a session that
+ * runs, or an error with the reason in why, and nothing is held. */
+int session_open(const struct culvert_config *config, const struct codec *codec, const struct carrier *carrier,
+                 struct session **session, char *why);
 /* Wakes every call that blocks, for good. */
 void session_wake(struct session *session);
 /* No call may be inside any more. NULL is nothing. */
 void session_destroy(struct session *session);
 int session_finish(struct session *session);
+/* CULVERT_E_MEMORY, and why. */
+int session_no_memory(const struct session *session, char *why);
+/* Tells the encoder that what is wanted has changed; without the lock. */
+void session_tell(struct session *session);
 
 /* ---- Between the threads; all with the lock held unless said -------------------------------------------------- */
 
-/* Something that others may wait for has changed. */
+/* Something that the host's side may wait for has changed. */
 void session_changed(struct session *session);
+/* Wakes the threads of this process that wait for that. */
+void session_broadcast(struct session *session);
 /* Makes the descriptor readable or not, as it now should be. */
 void session_signal(struct session *session);
-/* Waits for a change: false at the deadline. */
+/* Waits for something to change, whoever says it: false at the deadline. */
 bool session_wait(struct session *session, int64_t deadline);
-/* Keeps a line for culvert_error_text and returns error; without the lock. */
+/* Waits for session_broadcast alone. */
+bool session_sleep(struct session *session, int64_t deadline);
+/* Keeps a line for culvert_error_text. */
+void session_note_error(struct session *session, const char *why);
+/* The same, without the lock; returns error. */
 int session_error(struct session *session, int error, const char *why);
+/* What every call that wants something new returns: 0, or why there is nothing new; without the lock. */
+int session_goes_on(struct session *session);
 
 /* ---- Calls; each returns a public result ------------------------------------------------------------------------ */
 

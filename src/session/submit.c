@@ -163,8 +163,13 @@ static int await_slot(struct session *session, int64_t deadline)
     int error = 0;
     pthread_mutex_lock(&session->lock);
     while (error == 0 && !queue_room(writer)) {
+        session->carrier->listen(session);
         if (session->closing)
             error = CULVERT_E_HANDLE;
+        else if (session->end < 0)
+            error = session->end;
+        else if (queue_room(writer))
+            break;
         else if (session->starved || !session_wait(session, deadline))
             error = CULVERT_E_AGAIN;
     }
@@ -227,17 +232,18 @@ static void publish(struct session *session, const struct culvert_frame *in, str
     if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0)
         session->canvas = session_geometry(session, frame);
     *queue_filling(&submitter->writer) = *frame;
-    queue_publish(&submitter->writer);
+    session->carrier->publish(session);
 }
 
 int submit_frame(struct session *session, const struct culvert_frame *in, const void *data, size_t size,
                  int64_t deadline)
 {
-    if (atomic_load(&session->finishing))
-        return CULVERT_E_FINISHED;
+    int error = session_goes_on(session);
+    if (error < 0)
+        return error;
     char why[CODEC_WHY];
     struct admission admission = {0};
-    int error = admit(session, in, data, size, &admission, why);
+    error = admit(session, in, data, size, &admission, why);
     if (error < 0)
         return session_error(session, error, why);
     error = await_slot(session, deadline);
@@ -246,7 +252,6 @@ int submit_frame(struct session *session, const struct culvert_frame *in, const 
     const int64_t started = clock_now();
     fill(session, in, data, &admission);
     publish(session, in, &admission.frame, started);
-    sem_post(&session->doorbell);
     return 0;
 }
 
@@ -262,7 +267,7 @@ void submit_leave(struct session *session)
 {
     atomic_store(&session->submitter.busy, 0);
     if (atomic_load(&session->finishing))
-        sem_post(&session->doorbell);
+        session_tell(session);
 }
 
 int session_submit(struct session *session, const struct culvert_frame *frame, const void *data, size_t size)

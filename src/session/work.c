@@ -2,11 +2,9 @@
 
 #include <libavutil/common.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/platform.h"
 #include "session/session.h"
 
 int64_t work_interval(const struct codec_rate *rate)
@@ -33,7 +31,7 @@ static void foresee_epoch(struct session *session)
 static enum work find_insertion(struct session *session, int64_t *deadline)
 {
     struct encoder *encoder = &session->encoder;
-    if (encoder->order.paused || session->stats.taken == 0)
+    if (encoder->order.paused || session->stats.counts.taken == 0)
         return WORK_WAIT;
     encoder->due = due_next(session, &encoder->due_since, deadline);
     if (encoder->due == 0)
@@ -44,10 +42,11 @@ static enum work find_insertion(struct session *session, int64_t *deadline)
 
 static void note_taken(struct session *session)
 {
-    stats_take(&session->stats, queue_taken(&session->encoder.reader)->number);
+    stats_take(&session->stats.counts, queue_taken(&session->encoder.reader)->number);
     foresee_epoch(session);
     session->encoder.inserted = 0;
-    session_changed(session);
+    if (session->config.policy == CULVERT_POLICY_BLOCK)
+        session_changed(session);
 }
 
 /* What was opened beside the stream; and when the frame taken last still waits for another, that is asked for. */
@@ -57,7 +56,7 @@ static void collect(struct session *session)
     char why[CODEC_WHY];
     if (!epoch_collect(&encoder->epoch, why)) {
         log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
-        snprintf(session->error, sizeof session->error, "%s", why);
+        session_note_error(session, why);
     }
     if (encoder->scaled && epoch_waits(&encoder->epoch, &session->geometry))
         epoch_ask(&encoder->epoch, &session->geometry, &encoder->order.rate,
@@ -70,12 +69,15 @@ static enum work find_work(struct session *session, int64_t *deadline)
 {
     struct encoder *encoder = &session->encoder;
     *deadline = CLOCK_NEVER;
+    const bool heard = session->reporter->listen(session);
     if (session->closing)
         return WORK_END;
+    if (!heard)
+        return WORK_WAIT;
 
     /* Read before the queue: whoever is not inside submit by now finds the session finished. */
     const bool last = atomic_load(&session->finishing) && !atomic_load(&session->submitter.busy);
-    if (last && queue_submitted(&encoder->reader) == (uint32_t)session->stats.taken)
+    if (last && queue_submitted(&encoder->reader) == (uint32_t)session->stats.counts.taken)
         return WORK_END;
 
     if (encoder->order.keys == encoder->keys_by_control)
@@ -90,11 +92,18 @@ static enum work find_work(struct session *session, int64_t *deadline)
         session_changed(session);
         return WORK_WAIT;
     }
-    if (queue_take(&encoder->reader)) {
-        note_taken(session);
-        return WORK_FRAME;
+    switch (queue_take(&encoder->reader)) {
+    case QUEUE_EMPTY:
+        return find_insertion(session, deadline);
+    case QUEUE_TAKEN:
+        if (session->reporter->vet(session, queue_taken(&encoder->reader))) {
+            note_taken(session);
+            return WORK_FRAME;
+        }
+        return WORK_END;
+    default:
+        return WORK_END;
     }
-    return find_insertion(session, deadline);
 }
 
 enum work work_await(struct session *session)
@@ -106,6 +115,6 @@ enum work work_await(struct session *session)
         pthread_mutex_unlock(&session->lock);
         if (work != WORK_WAIT)
             return work;
-        platform_wait(&session->doorbell, deadline);
+        session->reporter->sleep(session, deadline);
     }
 }
