@@ -4,6 +4,7 @@
 #include "abi/abi.h"
 #include "base/handle.h"
 #include "base/log.h"
+#include "remote/remote.h"
 #include "session/config.h"
 #include "session/session.h"
 
@@ -47,8 +48,7 @@ int abi_enter_lender(culvert_loan number, enum loan_kind kind, struct loan **loa
 
 static const struct carrier *carrier_of(const struct culvert_config *config)
 {
-    (void)config;
-    return &carrier_inside;
+    return config->endpoint[0] != '\0' ? &carrier_remote : &carrier_inside;
 }
 
 int abi_open(struct culvert_config *config, const struct codec *codec, culvert_session *handle, char *why)

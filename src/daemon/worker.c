@@ -12,6 +12,9 @@
 
 #include "base/clock.h"
 #include "base/platform.h"
+#include "daemon/config_text.h"
+#include "daemon/crash.h"
+#include "daemon/sandbox.h"
 #include "session/session.h"
 
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
@@ -120,6 +123,10 @@ static int prepare(struct worker *worker, struct wire_parcel *parcel, char *why)
         snprintf(why, WIRE_TEXT, "the encoder process has no memory for the session: raise its limit");
         return CULVERT_E_MEMORY;
     }
+    char settings[CRASH_CONFIG];
+    config_text(&assign->config, settings, sizeof settings);
+    crash_describe(settings);
+    crash_watch(&session->events);
     worker->session = session;
     session->remote = worker;
     session->pixel_rate = assign->pixel_rate;
@@ -167,6 +174,17 @@ static int encode(struct worker *worker)
     return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;
 }
 
+/* Before anything of the session's is read. */
+static bool protect(void)
+{
+    char why[WIRE_TEXT];
+    crash_prepare(WORKER_CRASH_FD);
+    if (sandbox_enter(why, sizeof why) == 0)
+        return true;
+    fprintf(stderr, "culvertd: %s\n", why);
+    return false;
+}
+
 int worker_run(void)
 {
     struct worker worker = {.broker = WORKER_BROKER_FD, .host = -1, .watcher = -1};
@@ -177,11 +195,14 @@ int worker_run(void)
         fprintf(stderr, "culvertd: --worker is culvertd's own: start culvertd --socket PATH\n");
         return WORKER_USAGE;
     }
+    if (!protect())
+        return WORKER_USAGE;
     const int status = take_assignment(&worker) ? encode(&worker) : WORKER_DONE;
     if (worker.host >= 0)
         close(worker.host);
     if (worker.watcher >= 0)
         close(worker.watcher);
+    crash_watch(NULL);
     session_destroy(worker.session);
     return status;
 }

@@ -174,12 +174,14 @@ static int check_texts(const struct culvert_config *config, char *why)
         error = check_text("endpoint", config->endpoint, sizeof config->endpoint, why);
     if (error == 0)
         error = check_text("options", config->options, sizeof config->options, why);
-    if (error == 0 && config->endpoint[0] != '\0') {
-        snprintf(why, CODEC_WHY, "endpoint \"%s\" is not known: leave it empty to encode in this process",
-                 config->endpoint);
-        error = CULVERT_E_UNSUPPORTED;
-    }
-    return error;
+    if (error < 0)
+        return error;
+    const char *endpoint = config->endpoint, *scheme = "unix:";
+    if (endpoint[0] == '\0' || (strncmp(endpoint, scheme, strlen(scheme)) == 0 && endpoint[strlen(scheme)] != '\0'))
+        return 0;
+    snprintf(why, CODEC_WHY, "endpoint \"%s\" is not known: set unix:PATH, culvertd's socket, or \"\" to encode here",
+             endpoint);
+    return CULVERT_E_UNSUPPORTED;
 }
 
 static int check_slots(const struct culvert_config *config, char *why)
@@ -198,7 +200,8 @@ static int check_slots(const struct culvert_config *config, char *why)
 
 int config_resolve(struct culvert_config *config, char *why)
 {
-    const uint32_t unknown = config->flags & ~(uint32_t)(CULVERT_CONFIG_REPEATS | CULVERT_CONFIG_COARSE_STILLS);
+    const uint32_t unknown = config->flags & ~(uint32_t)(CULVERT_CONFIG_REPEATS | CULVERT_CONFIG_COARSE_STILLS |
+                                                           CULVERT_CONFIG_RECONNECT);
     if (unknown != 0 || config->reserved != 0) {
         snprintf(why, CODEC_WHY, "%s: set %s", unknown != 0 ? "flags has an unknown bit" : "reserved is not 0",
                  unknown != 0 ? "flags of enum culvert_config_flag alone" : "0");
