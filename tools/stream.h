@@ -9,16 +9,14 @@
 #include <stdint.h>
 
 #include "culvert/culvert.h"
-#include "ivf.h"
-#include "output.h"
 #include "settings.h"
+#include "writer.h"
 
 #define STREAM_WHY 512
 
 struct stream {
     culvert_session session;
-    struct output output; /* of no path: packets are counted and thrown away */
-    struct ivf ivf;       /* of no fourcc: they go to the output as they are */
+    struct writer writer; /* of no path: packets are counted and thrown away */
     /* On the receiving thread, for each packet, with the time of its arrival; may be NULL. */
     void (*watch)(void *context, const struct culvert_packet *packet, size_t bytes, int64_t arrived);
     void *context;
@@ -27,7 +25,8 @@ struct stream {
     bool rejects;  /* the policy is REJECT */
     uint64_t rejected;
     pthread_t receiver;
-    atomic_bool broken; /* why says why; read it after the join */
+    atomic_bool over; /* the output or the session failed, why says how; read what follows after the join */
+    bool broken;      /* it was the output */
     char why[STREAM_WHY];
 };
 
