@@ -193,7 +193,7 @@ static bool await_frame(const struct encode *encode)
 {
     const struct source *source = &encode->input.source;
     while (encode->live && source->at == source->end && !interrupted()) {
-        if (interrupt_wait(source->fd, INT64_MAX))
+        if (interrupt_wait(source->fd, INT64_MAX, NULL))
             return true;
     }
     return !interrupted();

@@ -45,35 +45,44 @@ void interrupt_last(void (*act)(void))
     last = act;
 }
 
-static void mask(int how, sigset_t *before)
+static sigset_t ends(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    pthread_sigmask(how, &set, before);
+    return set;
 }
 
 void interrupt_hold(void)
 {
-    mask(SIG_BLOCK, NULL);
+    const sigset_t set = ends();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 void interrupt_release(void)
 {
-    mask(SIG_UNBLOCK, NULL);
+    const sigset_t set = ends();
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-bool interrupt_wait(int fd, int64_t until)
+static int await_event(int fd, int64_t until, const sigset_t *open)
 {
-    sigset_t before;
-    int ready = 0;
-    /* One that comes between the look and the wait must end the wait. */
-    mask(SIG_BLOCK, &before);
     const int64_t now = pace_now(), rest = until <= now ? 0 : until - now < DAY ? until - now : DAY;
     const struct timespec timeout = {.tv_sec = (time_t)(rest / 1000000), .tv_nsec = (long)(rest % 1000000) * 1000};
-    if (!interrupted())
-        ready = ppoll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, &timeout, &before);
+    return ppoll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, &timeout, open);
+}
+
+bool interrupt_wait(int fd, int64_t until, const volatile sig_atomic_t *noted)
+{
+    sigset_t set = ends(), before;
+    sigaddset(&set, SIGWINCH);
+    sigaddset(&set, SIGTSTP);
+    sigaddset(&set, SIGCONT);
+    /* One that comes between the look and the wait must end the wait. */
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    const bool waits = !interrupted() && !(noted && *noted);
+    const int ready = waits ? await_event(fd, until, &before) : 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return ready > 0;
 }

@@ -2,6 +2,7 @@
 #ifndef TOOLS_INTERRUPT_H
 #define TOOLS_INTERRUPT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,8 +17,9 @@ void interrupt_last(void (*act)(void));
 void interrupt_hold(void);
 void interrupt_release(void);
 
-/* Waits for something to read from fd (-1: nothing), until a time (microseconds; a day at most) or a signal; an
- * interrupt that came before ends it at once. Whether there is something to read. */
-bool interrupt_wait(int fd, int64_t until);
+/* Waits for something to read from fd (-1: nothing), until a time (microseconds; a day at most) or a signal. An
+ * interrupt that came before ends it at once, and so does `noted`, if not NULL, which a handler of SIGWINCH, SIGTSTP or
+ * SIGCONT may set. Whether there is something to read. */
+bool interrupt_wait(int fd, int64_t until, const volatile sig_atomic_t *noted);
 
 #endif

@@ -138,7 +138,7 @@ static const char *take_all(struct record *record)
         if (pace_now() >= until)
             return "duration";
         if (result == CULVERT_E_AGAIN)
-            interrupt_wait(record->fd, until);
+            interrupt_wait(record->fd, until, NULL);
     }
     return "interrupt";
 }

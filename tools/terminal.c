@@ -9,6 +9,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "interrupt.h"
+
 /* The other screen, without a cursor; and back. */
 #define ENTER "\033[?1049h\033[?25l"
 #define LEAVE "\033[?25h\033[?1049l"
@@ -144,7 +146,15 @@ void terminal_size(size_t *columns, size_t *lines)
     *lines = known && size.ws_row ? size.ws_row : 24;
 }
 
-int terminal_keys(void)
+int terminal_wait(int64_t until)
 {
-    return keys && entered && in_front() ? STDIN_FILENO : -1;
+    /* In the background, what is typed is another's. */
+    const int fd = keys && entered && in_front() ? STDIN_FILENO : -1;
+    unsigned char key;
+    if (!interrupt_wait(fd, until, &stale))
+        return KEY_NONE;
+    const ssize_t got = read(fd, &key, 1);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return KEY_NONE;
+    return got == 1 ? key : KEY_END;
 }

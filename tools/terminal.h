@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Standard output must be one. It is given back by terminal_end, at exit, and by signals that end or stop. */
 void terminal_begin(void);
@@ -19,8 +20,10 @@ bool terminal_stale(void);
 
 void terminal_size(size_t *columns, size_t *lines);
 
-/* The descriptor that keys come from, or -1. */
-int terminal_keys(void);
+/* Waits until a time (microseconds), a key, a signal, or until what is drawn is stale. The key, if there is one;
+ * KEY_END when there will never be one more. */
+enum { KEY_NONE = -1, KEY_END = -2 };
+int terminal_wait(int64_t until);
 
 /* What a drawing is made of: TERMINAL_TOP, lines with TERMINAL_LINE between them, TERMINAL_REST when there is room
  * below the last one, TERMINAL_END. A line is wiped before it is written: after its last column that would take this

@@ -133,18 +133,18 @@ static int print(const struct top *top)
     return output_flush();
 }
 
+static bool ends(int key)
+{
+    return key == KEY_END || key == 'q' || key == 'Q';
+}
+
 /* Until the next sample is due; false: a key or a signal ends it. */
 static bool rest(const struct top *top, int64_t until)
 {
     while (!interrupted() && pace_now() < until) {
-        char key;
-        if (!top->drawn) {
-            interrupt_wait(-1, until);
-            continue;
-        }
-        if (interrupt_wait(terminal_keys(), until) && (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
-            return false;
-        if (terminal_stale() && draw(top) != STATUS_OK)
+        if (!top->drawn)
+            interrupt_wait(-1, until, NULL);
+        else if (ends(terminal_wait(until)) || (terminal_stale() && draw(top) != STATUS_OK))
             return false;
     }
     return !interrupted();
