@@ -5,8 +5,8 @@
  *
  * Each round of culvert_list adds encoded and skipped to what it tells, as if they were the frames of a round. Without
  * the file, nobody answers. culvert_watch plays FAKE_FRAMES frames of the null codec (300 unless set; one in 10 ms,
- * each of its own shade) in this process; the packet of frame FAKE_GAP is left out, and with FAKE_END=gone the daemon
- * dies with the last one. */
+ * each of its own shade) in this process; the packet of frame FAKE_GAP is left out, with that of frame FAKE_DEATH the
+ * daemon dies, and with FAKE_END=gone it dies with the last one. */
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -126,8 +126,11 @@ int culvert_peek(culvert_session session, culvert_loan *loan, const void **data,
     const char *end = getenv("FAKE_END");
     if (result == CULVERT_EOS && end && strcmp(end, "gone") == 0)
         return CULVERT_E_GONE;
-    if (result != CULVERT_OK || packet->frame != number("FAKE_GAP", 0))
+    const bool gap = packet->frame == number("FAKE_GAP", 0), death = packet->frame == number("FAKE_DEATH", 0);
+    if (result != CULVERT_OK || (!gap && !death))
         return result;
     culvert_release(*loan);
+    if (death)
+        return CULVERT_E_GONE;
     return real(session, loan, data, bytes, packet, timeout_ms);
 }

@@ -222,6 +222,19 @@ a_reader_that_closes_its_end_ends_it_with_an_error() {
     [ "$(cat status)" = 1 ] && [ "$(wc -l <stderr)" -eq 1 ] && says 'standard output: .*Broken pipe'
 }
 
+a_reader_that_closes_its_end_ends_a_silent_pipe_too() {
+    made a.y4m 64 48 5 60:1 && mkfifo silent && rm -f status || return 1
+    {
+        "$culvert" publish --endpoint "$endpoint" --codec null --options pixels=1 --refresh 20 -q -o - <silent 2>stderr
+        echo $? >status
+    } | head -c 1 >/dev/null &
+    exec 3>silent
+    cat a.y4m >&3
+    written status
+    exec 3>&-
+    [ "$(cat status)" = 1 ] && [ "$(wc -l <stderr)" -eq 1 ] && says 'standard output: .*Broken pipe'
+}
+
 a_full_disk_is_an_error() {
     made a.y4m 64 48 30 60:1 && publish 1 --codec null --options pixels=1 a.y4m -o /dev/full </dev/null &&
         says '^culvert: /dev/full: .*No space left' && publish 1 --codec null a.y4m -o missing/out.null </dev/null &&
@@ -234,6 +247,19 @@ a_pipe_that_breaks_off_is_kept_up_to_there() {
         says '^culvert: standard input: frame 13 is cut short.*out.null' && counts frames=12 || return 1
     : | publish 1 --codec null && says '^culvert: standard input: it is empty' || return 1
     head -c 60000 /dev/urandom | publish 1 --codec null && says '^culvert: standard input: it is not a Y4M file'
+}
+
+# ---- The other commands
+
+every_frame_of_a_file_is_encoded_there_too() {
+    made a.y4m 64 48 100 60:1 &&
+        run 0 encode --endpoint "$endpoint" --codec null --options pixels=1 a.y4m -o there.null --json &&
+        counts frames=100 encoded=100 && run 0 encode --codec null --options pixels=1 a.y4m -o here.null --json &&
+        cmp there.null here.null
+}
+
+the_demo_plays_there_too() {
+    run 0 demo --endpoint "$endpoint" --codec null --media "$clip" --json && counts frames=600 epochs=10 failed=0 lost=0
 }
 
 check a_command_line_that_is_wrong_exits_2_with_one_line
@@ -255,6 +281,9 @@ check files_and_pipes_share_one_clock python3
 check an_interrupt_ends_a_silent_pipe_with_what_was_encoded python3
 check an_interrupt_ends_a_file_with_what_was_encoded h264 ffmpeg ffprobe python3
 check a_reader_that_closes_its_end_ends_it_with_an_error python3
+check a_reader_that_closes_its_end_ends_a_silent_pipe_too python3
 check a_full_disk_is_an_error python3
+check every_frame_of_a_file_is_encoded_there_too python3
+check the_demo_plays_there_too ffmpeg python3
 check a_pipe_that_breaks_off_is_kept_up_to_there python3
 echo "1..$number"

@@ -62,6 +62,19 @@ LINES
     [ ! -e x.h264 ] && [ ! -e x.h264.json ] || no "a file was made"
 }
 
+# ---- publish
+
+a_culvertd_that_dies_ends_a_stream_with_what_came_before() {
+    made a.y4m 64 48 100 60:1 || return 1
+    for fate in FAKE_END=gone FAKE_DEATH=10; do
+        env $fate "$culvert" publish --endpoint none --codec null --policy block a.y4m -o out.ivf --json >stdout 2>stderr
+        [ $? = 1 ] && [ "$(wc -l <stderr)" = 1 ] && says '^culvert: no culvertd answers.*is in out.ivf$' &&
+            ivf out.ivf >frames || no "$fate: $(cat stderr)" || return 1
+    done
+    grep -q '^NULL 64x48 9 frames' frames || no "$(cat frames)" || return 1
+    [ "$(figure frames)" -lt 100 ] || no "it went on"
+}
+
 # ---- top
 
 one_table_shows_a_line_for_each_session_and_the_totals() {
@@ -245,6 +258,7 @@ notes_that_cannot_be_written_end_a_recording() {
 }
 
 check a_command_line_that_is_wrong_exits_2_with_one_line
+check a_culvertd_that_dies_ends_a_stream_with_what_came_before python3
 check one_table_shows_a_line_for_each_session_and_the_totals
 check rates_are_those_of_the_interval python3
 check no_session_is_no_error

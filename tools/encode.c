@@ -188,15 +188,20 @@ static int64_t stamp(struct encode *encode)
     return arrived > encode->last ? arrived : encode->last + 1;
 }
 
-/* A signal that comes just before a read would not end it, and a pipe may stay silent for hours. */
+static bool ended(const struct encode *encode)
+{
+    return interrupted() || stream_over(&encode->stream);
+}
+
+/* A pipe may stay silent for hours; a read would notice neither a signal that comes just before it nor the stream's
+ * end. */
 static bool await_frame(const struct encode *encode)
 {
     const struct source *source = &encode->input.source;
-    while (encode->live && source->at == source->end && !interrupted()) {
-        if (interrupt_wait(source->fd, INT64_MAX, NULL))
-            return true;
-    }
-    return !interrupted();
+    bool there = !encode->live || source->at < source->end;
+    while (!there && !ended(encode))
+        there = interrupt_wait(source->fd, pace_now() + SECOND / 2, NULL);
+    return !ended(encode);
 }
 
 /* Inputs whose frames come in their own time go on from the last one; files count their frames from where they began,
@@ -230,7 +235,7 @@ static int feed(struct encode *encode)
                         encode->pts);
     }
     encode->done += units(encode, input->source.consumed);
-    if (result != INPUT_END || interrupted())
+    if (result != INPUT_END || ended(encode))
         return -1;
     if (input->frames == 0)
         snprintf(encode->why, WHY, "%.300s: there is no frame in it", input->name);

@@ -87,11 +87,16 @@ int stream_open(struct stream *stream, const struct settings *settings)
     return settings_refuse(settings, result, why);
 }
 
+bool stream_over(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->over, memory_order_relaxed);
+}
+
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
                   char why[STREAM_WHY])
 {
     why[0] = '\0';
-    while (!interrupted() && !atomic_load_explicit(&stream->over, memory_order_relaxed)) {
+    while (!interrupted() && !stream_over(stream)) {
         const int result = culvert_submit(stream->session, frame, data, size);
         if (result >= 0)
             return 0;

@@ -39,6 +39,9 @@ int stream_open(struct stream *stream, const struct settings *settings);
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
                   char why[STREAM_WHY]);
 
+/* Whether the output or the session has failed: frames come to nothing any more. */
+bool stream_over(const struct stream *stream);
+
 /* Waits until all is encoded and written, closes the session and the output, and tells programs how it was: of the
  * report, `media` was set. why says what ended the stream early, "" for nothing, and comes to say what failed here. */
 void stream_close(struct stream *stream, const struct settings *settings, struct report *report, char why[STREAM_WHY]);
