@@ -1,5 +1,5 @@
-# What the command's tests share. Sourced with $culvert set, by a script whose tests are functions: each is run by its name,
-# in a directory of its own, with CULVERT_ENDPOINT unset.
+# What the command's tests share. Sourced with $culvert set, by a script whose tests are functions: each is run by its
+# name, in a directory of its own, with CULVERT_ENDPOINT unset.
 number=0
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

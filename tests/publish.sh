@@ -1,6 +1,6 @@
 #!/bin/sh
-# Frames in real time, end to end, as TAP: publish.sh CULVERT CLIP CODEC ENDPOINT. CODEC is h264, or null in a build without
-# it; ENDPOINT is a culvertd's, or none for sessions in the command's own process.
+# Frames in real time, end to end, as TAP: publish.sh CULVERT CLIP CODEC ENDPOINT. CODEC is h264, or null in a build
+# without it; ENDPOINT is a culvertd's, or none for sessions in the command's own process.
 set -u
 culvert=$(realpath "$1") clip=$(realpath "$2") codec=$3 endpoint=$4
 . "$(dirname "$0")/command_kit.sh"

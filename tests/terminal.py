@@ -116,7 +116,8 @@ class Terminal:
         return text[1:]
 
     def frames(self):
-        return [frame.split(b"\033[?2026l")[0] for frame in self.output.split(b"\033[?2026h")[1:] if b"\033[?2026l" in frame]
+        begun = self.output.split(b"\033[?2026h")[1:]
+        return [frame.split(b"\033[?2026l")[0] for frame in begun if b"\033[?2026l" in frame]
 
     def lines(self):
         """Of the last frame that was drawn to its end."""
@@ -273,4 +274,5 @@ for number, test in enumerate(tests, 1):
         test()
         print(f"ok {number} - {test.__name__}", flush=True)
     except Exception as error:
-        print(f"not ok {number} - {test.__name__}\n# {type(error).__name__} {error!s}".replace("\n", "\n# ").replace("# # ", "# "), flush=True)
+        said = f"{type(error).__name__} {error!s}".replace("\n", "\n# ")
+        print(f"not ok {number} - {test.__name__}\n# {said}", flush=True)

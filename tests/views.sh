@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the command shows and keeps of a culvertd's sessions, as TAP: views.sh CULVERT, which has tests/fake_daemon.c in it.
+# What the command shows and keeps of a culvertd's sessions, as TAP: views.sh CULVERT, which has tests/fake_daemon.c in
+# it.
 set -u
 culvert=$(realpath "$1")
 . "$(dirname "$0")/command_kit.sh"

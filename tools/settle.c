@@ -17,6 +17,8 @@ static int settle_inputs(struct settings *settings, enum command command)
     static const char piped[] = "-";
     if (settings->input_count == 0 && command == COMMAND_ENCODE)
         return misuse("encode", "an input is missing: a Y4M file, or - for standard input");
+    if (settings->input_count == 0 && isatty(STDIN_FILENO))
+        return misuse(settings->command, "an input is missing: a Y4M file, or frames piped into standard input");
     if (settings->input_count == 0) {
         settings->current.path = piped;
         settings->inputs[settings->input_count++] = settings->current;
