@@ -2,96 +2,7 @@
 # The command, end to end, as TAP: command.sh CULVERT CLIP MANUAL CODEC. CODEC is h264, or null in a build without it.
 set -u
 culvert=$(realpath "$1") clip=$(realpath "$2") manual=$(realpath "$3") codec=$4
-number=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$dir" || exit 1
-
-# has CODEC: whether this build has it.
-has() {
-    "$culvert" doctor | grep "^$1 " | grep -qv missing
-}
-
-# check NAME NEED...: the test that NAME states, a function that is named like it; skipped without the codecs and
-# programs that it needs.
-check() {
-    name=$1
-    shift
-    number=$((number + 1))
-    for need in "$@"; do
-        case $need in
-        h264 | vp8) has "$need" && continue ;;
-        lack-of-h264) has h264 || continue ;;
-        *) command -v "$need" >/dev/null && continue ;;
-        esac
-        echo "ok $number - $name # SKIP there is no $need"
-        return
-    done
-    if "$name" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' log
-    fi
-}
-
-no() {
-    echo "$*"
-    return 1
-}
-
-# run STATUS ARGUMENT...: the command ends with that status, and says one line when that is not 0.
-run() {
-    wanted=$1
-    shift
-    status=0
-    "$culvert" "$@" >stdout 2>stderr </dev/null || status=$?
-    [ $status -eq "$wanted" ] || no "culvert $*: status $status instead of $wanted: $(cat stderr)" || return 1
-    [ $status -eq 0 ] || [ "$(wc -l <stderr)" -eq 1 ] || no "culvert $*: not one line: $(cat stderr)"
-}
-
-says() {
-    grep -q -e "$1" stderr || no "'$1' is not in: $(cat stderr)"
-}
-
-# figure NAME: a number of the JSON object in stdout, "latency_us total p50" for a nested one.
-figure() {
-    python3 -c '
-import json, sys
-value = json.load(open("stdout"))
-for key in sys.argv[1:]:
-    value = value[key]
-print(value)' "$@"
-}
-
-# counts NAME=VALUE...: the JSON object says so.
-counts() {
-    python3 -c '
-import json, sys
-totals = json.load(open("stdout"))
-for name, wanted in (pair.split("=") for pair in sys.argv[1:]):
-    if str(totals[name]) != wanted:
-        sys.exit(f"{name} is {totals[name]} instead of {wanted}")' "$@"
-}
-
-# clip_of FILE FRAMES FILTER: some of the gameplay as Y4M.
-clip_of() {
-    ffmpeg -nostdin -v error -y -i "$clip" -frames:v "$2" -vf "$3" -pix_fmt yuv420p "$1"
-}
-
-# sizes FILE: the decoded frames' sizes, in runs: "40 320x240, 40 322x240".
-sizes() {
-    ffprobe -v error -show_entries frame=width,height -of csv=p=0 "$1" |
-        awk -F, 'NF > 1 { print $1 "x" $2 }' | uniq -c | awk '{ printf "%s%s %s", (NR > 1) ? ", " : "", $1, $2 }'
-}
-
-# An inserted packet has a pts of its own, which ffmpeg's count of frames would not tell from that of its frame.
-decodes() {
-    complaints=$(ffmpeg -nostdin -v error -i "$1" -enc_time_base -1 -f null - 2>&1)
-    [ -z "$complaints" ] || no "$1: $complaints" || return 1
-    [ "$(sizes "$1")" = "$2" ] || no "$1 decodes to $(sizes "$1") instead of $2"
-}
+. "$(dirname "$0")/command_kit.sh"
 
 # psnr GRAPH INPUT...: of the two pictures that GRAPH, which ends in psnr, is given.
 psnr() {
@@ -203,7 +114,7 @@ LINES
 settings_that_the_session_refuses_exit_2_and_leave_the_output_alone() {
     printf 'YUV4MPEG2 W4 H2 F60:1\nFRAME\nYYYYYYYYUUVV' >small.y4m
     echo kept >kept.h264
-    for options in '--options bogus=1' '--options qp=x:' '--endpoint unix:/nowhere' '--slots 8 --policy latest' \
+    for options in '--options bogus=1' '--options qp=x:' '--slots 8 --policy latest' \
         '--canvas 641x480'; do
         # shellcheck disable=SC2086
         run 2 encode small.y4m -o kept.h264 --codec "$codec" $options || return 1
@@ -251,7 +162,9 @@ a_container_that_is_not_written_is_refused_with_the_way_to_it() {
 }
 
 help_and_version_are_printed() {
-    for line in --version --help help 'help encode' 'help demo' 'help crash' 'help doctor' 'crash -h' 'encode --help' 'demo -h' 'doctor -h'; do
+    for line in --version --help help 'help encode' 'help demo' 'help crash' 'help doctor' 'crash -h' \
+        'encode --help' 'demo -h' 'doctor -h' \
+        'publish --help' 'help top' 'top -h' 'help record' 'record -h'; do
         # shellcheck disable=SC2086
         run 0 $line && [ -s stdout ] && [ ! -s stderr ] || no "culvert $line: $(cat stderr)" || return 1
     done
@@ -259,12 +172,12 @@ help_and_version_are_printed() {
 }
 
 help_lists_the_options_that_the_manual_lists() {
-    for command in encode demo; do
+    for command in encode publish demo top record; do
         run 0 $command --help || return 1
         grep -Eo -e '^ +(-.,)? *--[a-z0-9-]+' stdout | grep -Eo -e '--[a-z0-9-]+' | sort >listed.$command
     done
     sed -n 's/^\.It.* Fl -\([a-z0-9-]*\).*/--\1/p' "$manual" | sort -u >described
-    sort -u listed.encode listed.demo | diff described -
+    sort -u listed.* | diff described -
 }
 
 the_doctor_finds_that_encoding_works() {
@@ -340,27 +253,6 @@ a_bitrate_profile_and_level_hold() {
 
 # ---- IVF
 
-# ivf FILE: "FOURCC WIDTHxHEIGHT N frames, LENGTH ms", of a file that is whole and whose pts rise.
-ivf() {
-    python3 -c '
-import struct, sys
-data = open(sys.argv[1], "rb").read()
-magic, version, size, fourcc, width, height, num, den, length = struct.unpack_from("<4sHH4sHHIIQ", data)
-assert (magic, version, size, num, den) == (b"DKIF", 0, 32, 1000000, 1), data[:32]
-at, frames, last = 32, 0, -1
-while at < len(data):
-    size, pts = struct.unpack_from("<IQ", data, at)
-    assert pts > last and 0 < size <= len(data) - at - 12, f"frame {frames}: {size} bytes, pts {pts} after {last}"
-    at, frames, last = at + 12 + size, frames + 1, pts
-print(f"{fourcc.decode()} {width}x{height} {frames} frames, {length / 1000:.0f} ms")' "$1"
-}
-
-# holds FILE TEXT: ivf says so of it.
-holds() {
-    said=$(ivf "$1" 2>&1)
-    [ "$said" = "$2" ] || no "$1: '$said' instead of '$2'"
-}
-
 vp8_and_vp9_go_into_ivf_in_every_size() {
     clip_of a.y4m 40 scale=320:240 && clip_of b.y4m 40 scale=321:239 && clip_of c.y4m 40 scale=400:300 || return 1
     for row in vp8:VP80 vp9:VP90; do
@@ -430,17 +322,6 @@ a_disk_that_fills_up_leaves_an_ivf_file_that_is_whole() {
         holds full.ivf 'NULL 64x48 7 frames, 117 ms'
 }
 
-# stands FILE FRAMES...: Y4M of as many grey frames, of a shade for each number.
-stands() {
-    python3 -c '
-import sys
-out = open(sys.argv[1], "wb")
-out.write(b"YUV4MPEG2 W64 H48 F60:1\n")
-for n, frames in enumerate(sys.argv[2:]):
-    out.write((b"FRAME\n" + bytes([16 + 40 * n]) * (64 * 48) + b"\x80" * (2 * 32 * 24)) * int(frames))
-' "$@"
-}
-
 repeats_count_in_the_length_of_an_ivf_file() {
     stands last.y4m 239 1 && run 0 encode --codec null -g 0 last.y4m -o last.ivf &&
         holds last.ivf 'NULL 64x48 2 frames, 4000 ms' && stands first.y4m 1 239 &&
@@ -468,19 +349,6 @@ a_canvas_holds_every_size_in_one_epoch() {
 }
 
 # ---- Without a codec
-
-# made FILE WIDTH HEIGHT FRAMES RATE: Y4M of grey frames, each of its own shade.
-made() {
-    python3 -c '
-import sys
-width, height, frames = map(int, sys.argv[1:4])
-out = sys.stdout.buffer
-out.write(b"YUV4MPEG2 W%d H%d F%s\n" % (width, height, sys.argv[4].encode()))
-for n in range(frames):
-    out.write(b"FRAME\n" + bytes([16 + n % 200]) * (width * height))
-    out.write(b"\x80" * (2 * ((width + 1) // 2) * ((height + 1) // 2)))
-' "$2" "$3" "$4" "$5" >"$1"
-}
 
 inputs_follow_one_another_in_size_and_rate() {
     made a.y4m 64 48 30 60:1 && made b.y4m 63 49 30 30:1 && made c.y4m 64 48 30 30000:1001 && made d.y4m 2 2 30 0:0 &&

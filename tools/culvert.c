@@ -12,6 +12,9 @@ static const struct {
     const char *help;
 } commands[] = {
     {"encode", command_encode, "encode Y4M files or raw frames to H.264, VP8 or VP9"},
+    {"publish", command_publish, "the same in real time, through a culvertd"},
+    {"top", command_top, "show the sessions of a culvertd as they go"},
+    {"record", command_record, "write the packets of a culvertd's session, and what they were, to files"},
     {"demo", command_demo, "play ten seconds of a game that is hard on a stream: new sizes, less bitrate, a loss"},
     {"crash", command_crash, "print the report that a worker of culvertd left when it crashed"},
     {"doctor", command_doctor, "say what is there, what is missing, and whether encoding works"},
@@ -45,7 +48,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (argc < 2)
-        return misuse(NULL, "a command is missing: encode, demo, crash or doctor");
+        return misuse(NULL, "a command is missing: encode, publish, top, record, crash, demo or doctor");
     interrupt_catch();
     const char *word = argv[1];
     int status;

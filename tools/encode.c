@@ -21,6 +21,7 @@
 #define WHY STREAM_WHY
 #define SECOND 1000000
 #define SIDE_MAX 16384
+#define PATIENCE 1000000 /* how far a live stream falls behind its clock before it takes a later one */
 
 static const char before_the_first[] = "interrupted before the first frame";
 
@@ -34,8 +35,11 @@ struct encode {
     uint32_t fps_num, fps_den; /* of the present input */
     bool rate_given;           /* by --fps */
     bool widens;               /* no --max-size was given */
-    int64_t pts;               /* of the next frame */
-    int64_t clock;             /* when pts 0 is due, under --realtime */
+    bool live;                 /* as a game would: time counts even where nothing is paced */
+    bool paced;                /* the present input's frames are taken when their time has come */
+    int64_t pts;               /* of the next frame, if it comes in time */
+    int64_t last;              /* of the last one; -1: none yet */
+    int64_t clock;             /* when pts 0 is due; 0: not known before the first frame */
     uint64_t done;             /* units of the inputs before the present one */
     char why[WHY];             /* what ended it early; "": nothing */
 };
@@ -67,7 +71,7 @@ static uint64_t units(const struct encode *encode, uint64_t bytes)
 {
     const struct input *input = &encode->input;
     const size_t mark = input->marked ? sizeof "FRAME\n" - 1 : 0;
-    return encode->settings.realtime ? bytes / (input->bytes + mark) : bytes;
+    return encode->live || encode->settings.realtime ? bytes / (input->bytes + mark) : bytes;
 }
 
 /* Adds what a file holds to total; false when there is no telling. */
@@ -100,8 +104,8 @@ static int survey(struct encode *encode)
     }
     for (size_t i = 0; i < settings->input_count; i++) {
         const struct settings_input *file = &settings->inputs[i];
-        if (output_is(settings->output, file->path))
-            return misuse("encode", "%s: is both an input and the output",
+        if (settings->output && output_is(settings->output, file->path))
+            return misuse(settings->command, "%s: is both an input and the output",
                           strcmp(file->path, "-") == 0 ? "standard input" : file->path);
         if (strcmp(file->path, "-") != 0 && access(file->path, R_OK) < 0)
             return fail("%s: cannot be opened: %s", file->path, strerror(errno));
@@ -111,6 +115,14 @@ static int survey(struct encode *encode)
     return STATUS_OK;
 }
 
+/* A program that writes to a pipe sets the pace; a file has none. */
+static bool paces(const struct encode *encode)
+{
+    struct stat status;
+    return encode->settings.realtime ||
+           (encode->live && fstat(encode->input.source.fd, &status) == 0 && S_ISREG(status.st_mode));
+}
+
 /* Opens an input, with room for a frame of it and its rate. */
 static int begin_input(struct encode *encode, const struct settings_input *file)
 {
@@ -118,6 +130,7 @@ static int begin_input(struct encode *encode, const struct settings_input *file)
     if (input_open(input, file->path, raw_of(file), encode->why) < 0)
         return -1;
     settings_look(&encode->settings, &input->frame);
+    encode->paced = paces(encode);
     if (input->bytes > encode->capacity) {
         free(encode->data);
         encode->data = malloc(input->bytes);
@@ -154,29 +167,75 @@ static void explain(struct encode *encode, int error, const char *why)
         snprintf(encode->why, WHY, "%.200s: frame %llu: %.200s", input->name, (unsigned long long)input->frames, why);
 }
 
+static void keep_pace(struct encode *encode)
+{
+    const int64_t late = pace_now() - encode->clock - encode->pts;
+    if (encode->live && late > PATIENCE)
+        encode->clock += late;
+    pace_until(encode->clock + encode->pts);
+}
+
+/* The pts of the frame that was just read, once its time has come. */
+static int64_t stamp(struct encode *encode)
+{
+    if (encode->clock == 0)
+        encode->clock = pace_now();
+    if (encode->paced)
+        keep_pace(encode);
+    if (encode->paced || !encode->live)
+        return encode->pts;
+    const int64_t arrived = pace_now() - encode->clock;
+    return arrived > encode->last ? arrived : encode->last + 1;
+}
+
+static bool ended(const struct encode *encode)
+{
+    return interrupted() || stream_over(&encode->stream);
+}
+
+/* A pipe may stay silent for hours; a read would notice neither a signal that comes just before it nor the stream's
+ * end. */
+static bool await_frame(const struct encode *encode)
+{
+    const struct source *source = &encode->input.source;
+    bool there = !encode->live || source->at < source->end;
+    while (!there && !ended(encode))
+        there = interrupt_wait(source->fd, pace_now() + SECOND / 2, NULL);
+    return !ended(encode);
+}
+
+/* Inputs whose frames come in their own time go on from the last one; files count their frames from where they began,
+ * so that a rate like 60000/1001 does not drift. */
+static void step(struct encode *encode, int64_t start)
+{
+    const bool counted = encode->paced || !encode->live;
+    const int64_t frames = counted ? (int64_t)encode->input.frames : 1;
+    encode->pts = (counted ? start : encode->last) +
+                  av_rescale(frames, (int64_t)SECOND * encode->fps_den, encode->fps_num);
+}
+
 /* Frames go to the session until the input ends; -1 when the stream ends with it. */
 static int feed(struct encode *encode)
 {
     struct input *input = &encode->input;
     struct culvert_frame frame = input->frame;
     const int64_t start = encode->pts;
-    enum input_result result;
+    enum input_result result = INPUT_END;
     char why[STREAM_WHY];
-    while ((result = input_read(input, encode->data, encode->why)) == INPUT_FRAME) {
-        frame.pts = encode->pts;
-        if (encode->settings.realtime)
-            pace_until(encode->clock + frame.pts);
+    while (await_frame(encode) && (result = input_read(input, encode->data, encode->why)) == INPUT_FRAME) {
+        frame.pts = stamp(encode);
         const int error = stream_submit(&encode->stream, &frame, encode->data, input->bytes, why);
         if (error < 0) {
             explain(encode, error, why);
             return -1;
         }
-        encode->pts = start + av_rescale((int64_t)input->frames, (int64_t)SECOND * encode->fps_den, encode->fps_num);
+        encode->last = frame.pts;
+        step(encode, start);
         progress_update(&encode->progress, encode->stream.session, encode->done + units(encode, input->source.consumed),
                         encode->pts);
     }
     encode->done += units(encode, input->source.consumed);
-    if (result != INPUT_END || interrupted())
+    if (result != INPUT_END || ended(encode))
         return -1;
     if (input->frames == 0)
         snprintf(encode->why, WHY, "%.300s: there is no frame in it", input->name);
@@ -202,7 +261,7 @@ static int change_input(struct encode *encode, const struct settings_input *file
 static void feed_all(struct encode *encode)
 {
     const struct settings *settings = &encode->settings;
-    encode->clock = pace_now();
+    encode->last = -1;
     int result = feed(encode);
     input_close(&encode->input);
     for (size_t i = 1; result == 0 && i < settings->input_count; i++) {
@@ -218,10 +277,10 @@ static void feed_all(struct encode *encode)
 static int conclude(struct encode *encode, const struct report *report)
 {
     const struct settings *settings = &encode->settings;
-    const char *output = output_name(settings->output);
+    const char *output = settings->output ? output_name(settings->output) : "totals";
     if (!encode->why[0] && report->stats.submitted == 0)
         return fail("%s", before_the_first);
-    if (encode->why[0] && encode->stream.output.bytes > 0 && !atomic_load(&encode->stream.broken))
+    if (encode->why[0] && encode->stream.writer.output.bytes > 0 && !encode->stream.broken)
         return fail("%s; what was encoded before is in %.200s", encode->why, output);
     if (encode->why[0])
         return fail("%s", encode->why);
@@ -262,19 +321,33 @@ static int run(struct encode *encode)
     return encode_stream(encode);
 }
 
-int command_encode(int argc, char **argv)
+static int command(enum command which, int argc, char **argv, const char *usage)
 {
-    struct encode encode = {0};
-    int status = settings_parse(&encode.settings, COMMAND_ENCODE, argc, argv);
+    struct encode encode = {.live = which == COMMAND_PUBLISH};
+    int status = settings_parse(&encode.settings, which, argc, argv);
     if (status == STATUS_OK && encode.settings.help) {
-        puts(
-            "usage: culvert encode [OPTION...] INPUT... -o OUTPUT\n\n"
-            "Encodes Y4M files, or - for standard input, one after another into one stream.\n");
-        settings_print(stdout, COMMAND_ENCODE);
+        puts(usage);
+        settings_print(stdout, which);
     } else if (status == STATUS_OK) {
         status = run(&encode);
     }
     free(encode.data);
     settings_free(&encode.settings);
     return status;
+}
+
+int command_encode(int argc, char **argv)
+{
+    return command(COMMAND_ENCODE, argc, argv,
+                   "usage: culvert encode [OPTION...] INPUT... -o OUTPUT\n\n"
+                   "Encodes Y4M files, or - for standard input, one after another into one stream.\n");
+}
+
+int command_publish(int argc, char **argv)
+{
+    return command(COMMAND_PUBLISH, argc, argv,
+                   "usage: culvert publish [OPTION...] [INPUT...]\n\n"
+                   "Encodes standard input, or Y4M files one after another, in real time through a culvertd, which\n"
+                   "lives on when an encoder dies. Frames from a pipe are taken as they come, those of a file at its\n"
+                   "rate; the newest wins. Without -o, packets are counted and reach whoever records them.\n");
 }

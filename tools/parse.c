@@ -115,3 +115,12 @@ bool parse_level(const char *text, uint32_t *level)
     }
     return parse_number(text, 9, 99, level);
 }
+
+bool parse_time(const char *text, uint32_t least, uint32_t most, int64_t *time)
+{
+    int64_t parsed;
+    if (av_parse_time(&parsed, text, 1) < 0 || parsed < (int64_t)least * 1000 || parsed > (int64_t)most * 1000)
+        return false;
+    *time = parsed;
+    return true;
+}

@@ -25,4 +25,7 @@ bool parse_aspect(const char *text, uint32_t *num, uint32_t *den);
 /* An H.264 level, "3.1", "31", "4", "1b" or "9" (which is 1b), times ten. */
 bool parse_level(const char *text, uint32_t *level);
 
+/* A time, "90", "0.5", "500ms" or "1:30", from least to most (milliseconds), in microseconds. */
+bool parse_time(const char *text, uint32_t least, uint32_t most, int64_t *time);
+
 #endif

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <sys/resource.h>
 
+#include "json.h"
+
 uint64_t report_memory(void)
 {
     struct rusage usage;
@@ -15,27 +17,13 @@ double report_kbps(uint64_t bytes, int64_t media)
     return media > 0 ? (double)bytes * 8000 / (double)media : 0;
 }
 
-static void write_string(FILE *file, const char *text)
-{
-    fputc('"', file);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fprintf(file, "\\%c", *text);
-        else if ((unsigned char)*text < ' ')
-            fprintf(file, "\\u%04x", (unsigned)*text);
-        else
-            fputc(*text, file);
-    }
-    fputc('"', file);
-}
-
 static void write_latency(FILE *file, const char *name, const struct culvert_latency *latency)
 {
     fprintf(file, "\"%s\": {\"p50\": %" PRIu32 ", \"p95\": %" PRIu32 ", \"p99\": %" PRIu32 ", \"max\": %" PRIu32 "}",
             name, latency->p50, latency->p95, latency->p99, latency->max);
 }
 
-static void write_latencies(FILE *file, const struct culvert_stats *stats)
+void report_latencies(FILE *file, const struct culvert_stats *stats)
 {
     fputs(", \"latency_us\": {", file);
     write_latency(file, "wait", &stats->wait);
@@ -48,29 +36,35 @@ static void write_latencies(FILE *file, const struct culvert_stats *stats)
     fputs("}", file);
 }
 
-void report_json(FILE *file, const struct report *report)
+void report_counts(FILE *file, const struct culvert_stats *stats)
 {
-    const struct culvert_stats *stats = &report->stats;
     const struct {
         const char *name;
         uint64_t value;
     } counts[] = {
-        {"frames", stats->submitted},    {"packets", stats->packets},   {"bytes", stats->bytes},
-        {"keyframes", stats->keyframes}, {"epochs", stats->epochs},     {"encoded", stats->encoded},
-        {"skipped", stats->skipped},     {"repeated", stats->repeated}, {"dropped", stats->dropped},
-        {"rejected", report->rejected},  {"inserted", stats->inserted}, {"failed", stats->failed},
-        {"lost", stats->lost},           {"reopened", stats->reopened}, {"restarts", stats->restarts},
-        {"overshot", stats->overshot},   {"scaled", stats->scaled},     {"refined", stats->refined},
-        {"refreshed", stats->refreshed}, {"losses", stats->losses},     {"recovered", stats->recovered},
+        {"frames", stats->submitted},    {"packets", stats->packets},     {"bytes", stats->bytes},
+        {"keyframes", stats->keyframes}, {"epochs", stats->epochs},       {"encoded", stats->encoded},
+        {"skipped", stats->skipped},     {"repeated", stats->repeated},   {"dropped", stats->dropped},
+        {"inserted", stats->inserted},   {"failed", stats->failed},       {"lost", stats->lost},
+        {"reopened", stats->reopened},   {"restarts", stats->restarts},   {"overshot", stats->overshot},
+        {"scaled", stats->scaled},       {"refined", stats->refined},     {"refreshed", stats->refreshed},
+        {"losses", stats->losses},       {"recovered", stats->recovered},
     };
-    fprintf(file, "{\"codec\": \"%s\"", report->codec);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-        fprintf(file, ", \"%s\": %" PRIu64, counts[i].name, counts[i].value);
-    fprintf(file, ", \"duration\": %.3f, \"elapsed\": %.3f, \"kbps\": %.1f", (double)report->media / 1e6,
-            (double)report->elapsed / 1e6, report_kbps(stats->bytes, report->media));
-    write_latencies(file, stats);
+        fprintf(file, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "", counts[i].name, counts[i].value);
+}
+
+void report_json(FILE *file, const struct report *report)
+{
+    const struct culvert_stats *stats = &report->stats;
+    fprintf(file, "{\"codec\": \"%s\", ", report->codec);
+    report_counts(file, stats);
+    fprintf(file, ", \"rejected\": %" PRIu64 ", \"duration\": %.3f, \"elapsed\": %.3f, \"kbps\": %.1f",
+            report->rejected, (double)report->media / 1e6, (double)report->elapsed / 1e6,
+            report_kbps(stats->bytes, report->media));
+    report_latencies(file, stats);
     fprintf(file, ", \"peak_memory\": %" PRIu64 ", \"params\": ", report->memory);
-    write_string(file, report->params);
+    json_string(file, report->params);
     fputs("}\n", file);
 }
 
@@ -124,6 +118,9 @@ void report_text(FILE *file, const char *output, const struct report *report)
             stats->bytes, report_kbps(stats->bytes, report->media));
     fprintf(file, "  epochs: %" PRIu64 ", key frames: %" PRIu64 ", peak memory: %.1f MiB\n", stats->epochs,
             stats->keyframes, (double)report->memory / (1 << 20));
+    if (report->remote)
+        fprintf(file, "  restarts: %" PRIu64 ", frames lost with an encoder that died: %" PRIu64 "\n", stats->restarts,
+                stats->lost);
     text_unsent(file, report);
     text_rare(file, stats);
     text_latency(file, "wait", &stats->wait);

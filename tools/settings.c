@@ -3,14 +3,13 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
-#include "codecs.h"
 #include "console.h"
 #include "options.h"
+#include "settle.h"
 
 #define DEMO_REFERENCES 8
+#define TOP_INTERVAL 2000000
 #define LETTERS 2 /* "x:" for each option, at most */
 
 static void build(enum command command, struct option *list, char *letters)
@@ -49,11 +48,21 @@ static int apply(struct settings *settings, int code, const char *value)
     return misuse(settings->command, "--%s: '%.80s' is not %s", rule->name, value, rule->expects);
 }
 
+/* How many words that are no options a command takes. */
+static size_t operands(enum command command)
+{
+    if (command == COMMAND_RECORD)
+        return 2;
+    return command == COMMAND_ENCODE || command == COMMAND_PUBLISH ? SIZE_MAX : 0;
+}
+
 static int add_input(struct settings *settings, enum command command, const char *path)
 {
-    if (command != COMMAND_ENCODE)
-        return misuse(settings->command, "'%s': unexpected, it takes options alone", path);
-    for (size_t i = 0; i < settings->input_count; i++) {
+    const size_t most = operands(command);
+    if (settings->input_count == most)
+        return misuse(settings->command, "'%s': unexpected, it takes %s", path,
+                      most > 0 ? "a session's name and a file" : "options alone");
+    for (size_t i = 0; most > 2 && i < settings->input_count; i++) {
         if (strcmp(path, "-") == 0 && strcmp(settings->inputs[i].path, "-") == 0)
             return misuse(settings->command, "-: standard input can be read only once");
     }
@@ -95,153 +104,49 @@ static int read_options(struct settings *settings, enum command command, int arg
     return status;
 }
 
-static int check_encode(const struct settings *settings)
-{
-    if (settings->input_count == 0)
-        return misuse("encode", "an input is missing: a Y4M file, or - for standard input");
-    if (!settings->output)
-        return misuse("encode", "-o is missing: where the stream goes");
-    const struct settings_input *first = &settings->inputs[0];
-    if (first->has_raw && !first->raw.fps_num && !settings->config.fps_num)
-        return misuse("encode", "--raw states no frame rate: end it with one, :60 say, or give --fps");
-    return STATUS_OK;
-}
-
-static bool ends(const char *name, const char *extension)
-{
-    const size_t length = strlen(name), tail = strlen(extension);
-    return length >= tail && strcasecmp(name + length - tail, extension) == 0;
-}
-
-static int settle_resize(struct settings *settings)
-{
-    struct culvert_config *config = &settings->config;
-    const bool canvas = config->canvas_width != 0;
-    if (canvas && settings->resize && settings->resize != 1 + CULVERT_RESIZE_CANVAS)
-        return misuse(settings->command, "--canvas needs --resize canvas");
-    if (canvas)
-        config->resize = CULVERT_RESIZE_CANVAS;
-    else if (settings->resize)
-        config->resize = settings->resize - 1;
-    return STATUS_OK;
-}
-
-static int check_codec(const struct settings *settings)
-{
-    if (culvert_has_codec(settings->config.codec))
-        return STATUS_OK;
-    return misuse(settings->command,
-                  "%s is not in this build: culvert doctor lists those that are; give another with --codec",
-                  codec_entry(settings->config.codec)->name);
-}
-
-static int check_container(const struct settings *settings, const char *name)
-{
-    static const char *const others[] = {".webm", ".mp4", ".mkv", ".mov", ".ts", ".avi"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (ends(name, others[i]))
-            return misuse(settings->command,
-                          "-o %.200s: only IVF and Annex B are written: give a name that ends in .ivf or .h264, and "
-                          "remux that with 'ffmpeg -i NAME -c copy OUT%s'",
-                          name, others[i]);
-    }
-    return STATUS_OK;
-}
-
-/* The codec that the output's name stands for, and the form that the codec's packets have in a file. */
-static int settle_output(struct settings *settings)
-{
-    const char *name = settings->output ? settings->output : "";
-    uint32_t *codec = &settings->config.codec;
-    settings->piped = strcmp(name, "-") == 0;
-    if (settings->piped && isatty(STDOUT_FILENO))
-        return misuse(settings->command, "-o -: standard output is a terminal");
-    if (check_container(settings, name) != STATUS_OK)
-        return STATUS_USAGE;
-    const bool ivf = ends(name, ".ivf"), annexb = ends(name, ".264") || ends(name, ".h264");
-    if (*codec == CULVERT_CODEC_DEFAULT)
-        *codec = ivf ? CULVERT_CODEC_VP8 : CULVERT_CODEC_H264;
-    const bool vpx = *codec == CULVERT_CODEC_VP8 || *codec == CULVERT_CODEC_VP9;
-    settings->ivf = ivf || vpx;
-    if (!annexb || !vpx)
-        return check_codec(settings);
-    return misuse(settings->command, "-o %s: a file of this name holds H.264: give VP8 and VP9 one that ends in .ivf",
-                  name);
-}
-
-/* Nobody watches a file while it is made, so each frame has its place in it, in its own size, and none comes between
- * them because an input is slow. */
-static void set_defaults(struct settings *settings, enum command command)
-{
-    struct culvert_config *config = &settings->config;
-    if (command == COMMAND_ENCODE) {
-        config->policy = CULVERT_POLICY_BLOCK;
-        config->resize = CULVERT_RESIZE_AT_ONCE;
-        config->floor = CULVERT_FLOOR_OVERSHOOT;
-        config->refresh_ms = CULVERT_NEVER;
-        config->flags = CULVERT_CONFIG_COARSE_STILLS;
-    } else {
-        config->references = DEMO_REFERENCES;
-    }
-}
+static const struct {
+    enum command command;
+    const char *name;
+    struct culvert_config config; /* what it has for a default where the library has another */
+} commands[] = {
+    /* Nobody watches a file while it is made, so each frame has its place in it, in its own size, and none comes
+     * between them because an input is slow. */
+    {COMMAND_ENCODE,
+     "encode",
+     {.policy = CULVERT_POLICY_BLOCK,
+      .resize = CULVERT_RESIZE_AT_ONCE,
+      .floor = CULVERT_FLOOR_OVERSHOOT,
+      .refresh_ms = CULVERT_NEVER,
+      .flags = CULVERT_CONFIG_COARSE_STILLS}},
+    {COMMAND_DEMO, "demo", {.references = DEMO_REFERENCES}},
+    {COMMAND_PUBLISH, "publish", {.flags = CULVERT_CONFIG_RECONNECT}},
+    {COMMAND_TOP, "top", {0}},
+    {COMMAND_RECORD, "record", {0}},
+};
 
 int settings_parse(struct settings *settings, enum command command, int argc, char **argv)
 {
+    size_t place = 0;
+    while (commands[place].command != command)
+        place++;
     *settings = (struct settings){
-        .command = command == COMMAND_ENCODE ? "encode" : "demo",
-        .config = {.size = sizeof settings->config},
+        .command = commands[place].name,
+        .config = commands[place].config,
         .keyint = KEYINT_ABSENT,
+        .interval = TOP_INTERVAL,
         .inputs = calloc((size_t)argc, sizeof *settings->inputs),
     };
-    set_defaults(settings, command);
+    settings->config.size = sizeof settings->config;
     if (!settings->inputs)
         return fail("out of memory");
-    int status = read_options(settings, command, argc, argv);
-    if (status != STATUS_OK || settings->help)
-        return status;
-    if (command == COMMAND_ENCODE)
-        status = check_encode(settings);
-    if (status == STATUS_OK)
-        status = settle_resize(settings);
-    return status == STATUS_OK ? settle_output(settings) : status;
+    const int status = read_options(settings, command, argc, argv);
+    return status != STATUS_OK || settings->help ? status : settle(settings, command);
 }
 
 void settings_free(struct settings *settings)
 {
     free(settings->inputs);
     settings->inputs = NULL;
-}
-
-/* Words of text from column `left` to 100. */
-static void print_wrapped(FILE *file, const char *text, int left)
-{
-    int column = left;
-    while (*text) {
-        const int word = (int)strcspn(text, " ");
-        if (column > left && column + 1 + word > 100) {
-            fprintf(file, "\n%*s", left, "");
-            column = left;
-        }
-        column += fprintf(file, "%s%.*s", column > left ? " " : "", word, text);
-        text += word;
-        text += *text == ' ';
-    }
-    fputc('\n', file);
-}
-
-void settings_print(FILE *file, enum command command)
-{
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option_rule *rule = &option_rules[i];
-        if (!(rule->commands & command))
-            continue;
-        char names[64];
-        const char letter[] = {'-', rule->letter, ',', ' ', '\0'};
-        snprintf(names, sizeof names, "%s--%s %s", rule->letter ? letter : "    ", rule->name,
-                 rule->argument ? rule->argument : "");
-        fprintf(file, "  %-26s ", names);
-        print_wrapped(file, rule->help, 29);
-    }
 }
 
 void settings_rate(struct settings *settings, uint32_t fps_num, uint32_t fps_den)

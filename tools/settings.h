@@ -1,4 +1,4 @@
-/* The command line of encode and demo. */
+/* The command lines of all that take options: encode, publish, demo, top and record. */
 #ifndef TOOLS_SETTINGS_H
 #define TOOLS_SETTINGS_H
 
@@ -9,7 +9,7 @@
 #include "input.h"
 #include "report.h"
 
-enum command { COMMAND_ENCODE = 1, COMMAND_DEMO = 2 };
+enum command { COMMAND_ENCODE = 1, COMMAND_DEMO = 2, COMMAND_PUBLISH = 4, COMMAND_TOP = 8, COMMAND_RECORD = 16 };
 
 #define KEYINT_ABSENT UINT32_MAX
 
@@ -31,9 +31,14 @@ struct settings {
     bool piped;                      /* it is standard output */
     bool ivf;                        /* it is an IVF file */
     const char *media;               /* of the demo; NULL: the one that comes with culvert */
+    const char *endpoint;            /* as it was given; NULL: not at all. config has what that comes to */
+    uint32_t sort;                   /* enum table_sort */
+    int64_t interval;                /* microseconds from table to table */
+    int64_t duration;                /* of a recording, microseconds; 0: to the session's end */
+    bool once;                       /* one table */
     bool realtime, json, quiet, help;
     struct settings_input current; /* how the next input is to be read */
-    struct settings_input *inputs;
+    struct settings_input *inputs; /* of record: the session's name and the file */
     size_t input_count;
 };
 

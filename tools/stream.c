@@ -8,23 +8,32 @@
 #include "interrupt.h"
 #include "pace.h"
 
-static int write_packet(struct stream *stream, const void *data, size_t bytes, const struct culvert_packet *packet)
+static void end(struct stream *stream)
 {
-    if (stream->ivf.fourcc)
-        return ivf_write(&stream->ivf, &stream->output, data, bytes, packet, stream->why);
-    return output_write(&stream->output, data, bytes, stream->why);
+    atomic_store_explicit(&stream->over, true, memory_order_relaxed);
 }
 
 static void take(struct stream *stream, const void *data, size_t bytes, const struct culvert_packet *packet)
 {
-    const bool broken = atomic_load_explicit(&stream->broken, memory_order_relaxed);
     if (stream->watch)
         stream->watch(stream->context, packet, bytes, pace_now());
-    if (stream->output.path && !broken && write_packet(stream, data, bytes, packet) < 0)
-        atomic_store_explicit(&stream->broken, true, memory_order_relaxed);
+    if (stream->broken || writer_write(&stream->writer, data, bytes, packet, stream->why) == 0)
+        return;
+    stream->broken = true;
+    end(stream);
 }
 
-/* After a failure it goes on receiving, so that the submitting thread is never left waiting for room. */
+/* The session ended by itself. */
+static void lose(struct stream *stream, int error)
+{
+    if (!stream->why[0])
+        culvert_error_text(stream->session, stream->why, sizeof stream->why);
+    if (!stream->why[0])
+        snprintf(stream->why, sizeof stream->why, "%s", culvert_strerror(error));
+    end(stream);
+}
+
+/* After a failure to write it goes on receiving, so that the submitting thread is never left waiting for room. */
 static void *receive(void *argument)
 {
     struct stream *stream = argument;
@@ -36,6 +45,8 @@ static void *receive(void *argument)
         const int result = culvert_peek(stream->session, &loan, &data, &bytes, &packet, CULVERT_WAIT_FOREVER);
         if (result == CULVERT_E_CODEC)
             continue; /* the statistics count the frame */
+        if (result < 0)
+            lose(stream, result);
         if (result != CULVERT_OK)
             return NULL;
         take(stream, data, bytes, &packet);
@@ -45,7 +56,8 @@ static void *receive(void *argument)
 
 static int open_session(struct stream *stream, const struct culvert_config *config, char why[STREAM_WHY])
 {
-    atomic_init(&stream->broken, false);
+    atomic_init(&stream->over, false);
+    stream->broken = false;
     stream->why[0] = '\0';
     stream->rejects = config->policy == CULVERT_POLICY_REJECT;
     stream->rejected = 0;
@@ -65,23 +77,26 @@ static int open_session(struct stream *stream, const struct culvert_config *conf
 int stream_open(struct stream *stream, const struct settings *settings)
 {
     char why[STREAM_WHY], unsaid[STREAM_WHY];
-    stream->output = (struct output){0};
-    stream->ivf = (struct ivf){.fourcc = settings->ivf ? codec_entry(settings->config.codec)->fourcc : NULL};
-    if (settings->output && output_open(&stream->output, settings->output, why) < 0)
+    if (writer_open(&stream->writer, settings->output, why) < 0)
         return fail("%s", why);
+    writer_begin(&stream->writer, settings->ivf ? codec_entry(settings->config.codec)->fourcc : NULL);
     const int result = open_session(stream, &settings->config, why);
     if (result >= 0)
         return STATUS_OK;
-    if (settings->output)
-        output_close(&stream->output, unsaid);
+    writer_close(&stream->writer, 0, unsaid);
     return settings_refuse(settings, result, why);
+}
+
+bool stream_over(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->over, memory_order_relaxed);
 }
 
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
                   char why[STREAM_WHY])
 {
     why[0] = '\0';
-    while (!interrupted() && !atomic_load_explicit(&stream->broken, memory_order_relaxed)) {
+    while (!interrupted() && !stream_over(stream)) {
         const int result = culvert_submit(stream->session, frame, data, size);
         if (result >= 0)
             return 0;
@@ -107,6 +122,7 @@ static void close_session(struct stream *stream, const struct settings *settings
         .codec = stream->codec,
         .stats.size = sizeof report->stats,
         .rejected = stream->rejected,
+        .remote = settings->config.endpoint[0] != '\0',
         .repeats = settings->config.flags & CULVERT_CONFIG_REPEATS,
         .elapsed = pace_now() - stream->began,
         .memory = report_memory(),
@@ -130,10 +146,7 @@ void stream_close(struct stream *stream, const struct settings *settings, struct
     if (stream->why[0])
         snprintf(why, STREAM_WHY, "%s", stream->why);
     /* Frames that found the output broken are not in it. */
-    const int64_t end = atomic_load(&stream->broken) ? 0 : report->media;
-    if (stream->ivf.fourcc && ivf_end(&stream->ivf, &stream->output, end, unwritten) < 0 && !why[0])
-        snprintf(why, STREAM_WHY, "%s", unwritten);
-    if (stream->output.path && output_close(&stream->output, unwritten) < 0 && !why[0])
+    if (writer_close(&stream->writer, stream->broken ? 0 : report->media, unwritten) < 0 && !why[0])
         snprintf(why, STREAM_WHY, "%s", unwritten);
     settings_report(settings, report);
 }

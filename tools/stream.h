@@ -9,16 +9,14 @@
 #include <stdint.h>
 
 #include "culvert/culvert.h"
-#include "ivf.h"
-#include "output.h"
 #include "settings.h"
+#include "writer.h"
 
 #define STREAM_WHY 512
 
 struct stream {
     culvert_session session;
-    struct output output; /* of no path: packets are counted and thrown away */
-    struct ivf ivf;       /* of no fourcc: they go to the output as they are */
+    struct writer writer; /* of no path: packets are counted and thrown away */
     /* On the receiving thread, for each packet, with the time of its arrival; may be NULL. */
     void (*watch)(void *context, const struct culvert_packet *packet, size_t bytes, int64_t arrived);
     void *context;
@@ -27,7 +25,8 @@ struct stream {
     bool rejects;  /* the policy is REJECT */
     uint64_t rejected;
     pthread_t receiver;
-    atomic_bool broken; /* why says why; read it after the join */
+    atomic_bool over; /* the output or the session failed, why says how; read what follows after the join */
+    bool broken;      /* it was the output */
     char why[STREAM_WHY];
 };
 
@@ -39,6 +38,9 @@ int stream_open(struct stream *stream, const struct settings *settings);
  * CULVERT_E_FINISHED and "" after an interrupt or the receiver's failure. */
 int stream_submit(struct stream *stream, const struct culvert_frame *frame, const void *data, size_t size,
                   char why[STREAM_WHY]);
+
+/* Whether the output or the session has failed: frames come to nothing any more. */
+bool stream_over(const struct stream *stream);
 
 /* Waits until all is encoded and written, closes the session and the output, and tells programs how it was: of the
  * report, `media` was set. why says what ended the stream early, "" for nothing, and comes to say what failed here. */

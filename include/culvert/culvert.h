@@ -619,8 +619,9 @@ CULVERT_API int culvert_list(const char *endpoint, uint32_t after, struct culver
  * key frame on, which this call asks for. Those that are not received fast enough are left out, up to the next key
  * frame; the session that is watched is never held up. culvert_receive, culvert_peek, culvert_fd, culvert_error_text,
  * culvert_stats (packets and bytes, as seen here) and culvert_close are its calls, the others CULVERT_E_UNSUPPORTED; it
- * ends (CULVERT_EOS) with the one it watches. name is that of its config; of several the one opened last. Errors: those
- * of culvert_list; CULVERT_E_HANDLE: no such session; CULVERT_E_LIMIT: it is watched already. */
+ * ends (CULVERT_EOS) with the encoder process of the one that it watches, and when another watches that. name is that of
+ * its config; of several the one opened last. Errors: those of culvert_list; CULVERT_E_HANDLE: no such session;
+ * CULVERT_E_LIMIT: culvertd has no descriptors left. */
 CULVERT_API int culvert_watch(const char *endpoint, const char *name, culvert_session *session, char *text,
                               size_t text_size);
 

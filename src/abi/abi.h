@@ -30,6 +30,9 @@ void abi_write_text(char *text, size_t size, const char *ours);
 /* culvert_open with the codec given; config was read. */
 int abi_open(struct culvert_config *config, const struct codec *codec, culvert_session *session, char *why);
 
+/* Gives a session its handle: 0, or an error and why, and the session is gone. */
+int abi_insert(struct session *session, culvert_session *handle, char *why);
+
 /* Takes a reference on a session: 0, or what the call returns. */
 int abi_enter(culvert_session handle, struct session **session);
 /* Gives it back; returns result. */

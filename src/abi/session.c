@@ -46,6 +46,16 @@ int abi_enter_lender(culvert_loan number, enum loan_kind kind, struct loan **loa
     return error;
 }
 
+int abi_insert(struct session *session, culvert_session *handle, char *why)
+{
+    const int error = handle_insert(&sessions, session, handle);
+    if (error < 0) {
+        snprintf(why, CODEC_WHY, "this process has %u sessions, the most there can be: close some", HANDLE_SLOTS);
+        session_destroy(session);
+    }
+    return error;
+}
+
 static const struct carrier *carrier_of(const struct culvert_config *config)
 {
     return config->endpoint[0] != '\0' ? &carrier_remote : &carrier_inside;
@@ -65,12 +75,9 @@ int abi_open(struct culvert_config *config, const struct codec *codec, culvert_s
     error = session_open(config, codec, carrier_of(config), &session, why);
     if (error < 0)
         return error;
-    error = handle_insert(&sessions, session, handle);
-    if (error < 0) {
-        snprintf(why, CODEC_WHY, "this process has %u sessions, the most there can be: close some", HANDLE_SLOTS);
-        session_destroy(session);
+    error = abi_insert(session, handle, why);
+    if (error < 0)
         return error;
-    }
     log_write(CULVERT_LOG_INFO, config->name, "opened: %s, %" PRIu32 " kb/s", codec->name, config->bitrate_kbps);
     return 0;
 }

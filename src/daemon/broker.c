@@ -309,9 +309,10 @@ static bool turn(struct broker *broker)
         return false;
     list_fds(broker, fds);
     poll(fds, FDS_FIRST + 2 * (nfds_t)count, patience(broker));
+    /* Before the deaths: a client that has closed its session is not to get another worker. */
+    serve_seats(broker, fds, count);
     if (fds[1].revents != 0)
         hear_signals(broker);
-    serve_seats(broker, fds, count);
     if (fds[0].revents != 0 && broker->listener >= 0)
         accept_clients(broker);
     if (broker->http != NULL)

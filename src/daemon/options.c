@@ -206,7 +206,7 @@ static int apply(struct options *options, enum option_id id, const char *name, c
         return help();
     default:
         *done = true;
-        printf("culvertd %s\n", culvert_version());
+        printf("culvertd %d.%d.%d\n", CULVERT_VERSION_MAJOR, CULVERT_VERSION_MINOR, CULVERT_VERSION_PATCH);
         return 0;
     }
 }

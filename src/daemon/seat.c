@@ -229,7 +229,7 @@ void seat_hear_worker(struct broker *broker, struct seat *seat)
     seat->heard_at = clock_now();
     if (parcel.message.header.kind == WIRE_READY) {
         hear_ready(broker, seat, &parcel.message.ready);
-    } else if (seat->id != 0) {
+    } else if (seat->id != 0 && parcel.message.pulse.stats.size != 0) {
         seat->pulse = parcel.message.pulse;
         metrics_pulse(&broker->metrics, &seat->counted, &seat->pulse.stats, &seat->pulse.total);
     }

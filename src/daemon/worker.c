@@ -169,6 +169,7 @@ static int encode(struct worker *worker)
         return WORKER_DONE;
     if (!worker_start(worker, &parcel.message.start))
         return WORKER_VIOLATION;
+    worker->started = true;
     encoder_run(session);
     linger(worker);
     return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;

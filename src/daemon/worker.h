@@ -26,6 +26,7 @@ struct worker {
     uint32_t announced; /* packets of the outbox that the host knows of */
     bool news;          /* it does not know of the rest */
     bool stuck;         /* its socket is full */
+    bool started;       /* it was told where */
     bool host_gone, broker_gone;
     const char *violation;  /* what the host did that it must not; NULL: nothing */
     int64_t pulse_at;       /* clock_now */

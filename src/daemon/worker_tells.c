@@ -166,8 +166,10 @@ void worker_pulse(struct worker *worker)
         return;
     worker->pulse_at = now + WORKER_PULSE_US;
     struct wire_pulse pulse = {.width = worker->width, .height = worker->height};
-    session_stats(session, &pulse.stats);
-    pulse.total = latency_curve(&session->stats.total);
+    if (worker->started) {
+        session_stats(session, &pulse.stats);
+        pulse.total = latency_curve(&session->stats.total);
+    }
     /* A broker that is behind gets the next one. */
     wire_send(worker->broker, WIRE_PULSE, &pulse, sizeof pulse, NULL, 0);
 }

@@ -15,7 +15,7 @@
 
 /* ---- Descriptors ------------------------------------------------------------------------------------------------- */
 
-void remote_watch(struct session *session, int fd)
+void remote_poll(struct session *session, int fd)
 {
     struct remote *remote = session->remote;
     struct epoll_event event = {.events = EPOLLIN};
@@ -46,9 +46,9 @@ static int descriptor(struct session *session)
         return session->signal;
     if (remote->poll < 0) {
         remote->poll = epoll_create1(EPOLL_CLOEXEC);
-        remote_watch(session, session->signal);
-        remote_watch(session, remote->control);
-        remote_watch(session, remote->data);
+        remote_poll(session, session->signal);
+        remote_poll(session, remote->control);
+        remote_poll(session, remote->data);
         session_signal(session);
     }
     return remote->poll < 0 ? -errno : platform_signal_duplicate(remote->poll);
@@ -112,6 +112,8 @@ static bool ring(struct session *session)
 static void released(struct session *session)
 {
     struct queue_shared *shared = session->submitter.writer.shared;
+    if (shared == NULL)
+        return;
     atomic_store_explicit(&shared->released, session->outbox.tail, memory_order_release);
     if (!session->starved)
         return;
@@ -121,13 +123,15 @@ static void released(struct session *session)
 
 /* ---- From the worker and the broker ------------------------------------------------------------------------------ */
 
+/* A watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
 static bool drain_worker(struct session *session)
 {
     struct remote *remote = session->remote;
+    const uint32_t kinds = remote->watches ? WIRE_MASK(WIRE_COPY) : WIRE_MASK(WIRE_REPORT) | WIRE_MASK(WIRE_NOTE);
     bool news = false;
-    while (remote->data >= 0) {
+    while (remote->data >= 0 && !(remote->watches && outbox_reserve(&session->outbox) == NULL)) {
         struct wire_parcel parcel;
-        const int result = wire_receive(remote->data, WIRE_MASK(WIRE_REPORT) | WIRE_MASK(WIRE_NOTE), &parcel);
+        const int result = wire_receive(remote->data, kinds, &parcel);
         if (result == -EAGAIN)
             return news;
         news = true;
@@ -307,7 +311,7 @@ static int open_there(struct session *session, char *why)
     return error;
 }
 
-static int start(struct session *session, char *why)
+int remote_create(struct session *session, char *why)
 {
     struct remote *remote = calloc(1, sizeof *remote);
     if (remote == NULL)
@@ -315,11 +319,17 @@ static int start(struct session *session, char *why)
     *remote = (struct remote){.control = -1, .data = -1, .poll = -1, .next_data = -1, .next_packets = -1};
     session->remote = remote;
     remote->wake = platform_signal_create();
-    if (remote->wake < 0) {
-        snprintf(why, CODEC_WHY, "no descriptor is left: close some, or raise RLIMIT_NOFILE");
-        return CULVERT_E_SYSTEM;
-    }
-    const int error = open_there(session, why);
+    if (remote->wake >= 0)
+        return 0;
+    snprintf(why, CODEC_WHY, "no descriptor is left: close some, or raise RLIMIT_NOFILE");
+    return CULVERT_E_SYSTEM;
+}
+
+static int start(struct session *session, char *why)
+{
+    int error = remote_create(session, why);
+    if (error == 0)
+        error = open_there(session, why);
     if (error < 0)
         return error;
     const struct session_layout layout = session_layout(&session->config, session->codec);
@@ -334,8 +344,9 @@ static void stop(struct session *session)
     struct remote *remote = session->remote;
     if (remote == NULL)
         return;
-    remote_close(session, &remote->data);
+    /* First: the broker is to know why the worker ends. */
     remote_close(session, &remote->control);
+    remote_close(session, &remote->data);
     remote_close(session, &remote->next_data);
     remote_close(session, &remote->next_packets);
     region_unref(remote->next_frames);

@@ -23,7 +23,7 @@ static bool can_be(const struct session *session, const struct counts *now)
            now->restarts == before->restarts && now->last < OUTCOMES;
 }
 
-static bool is_plausible(const struct session *session, const struct culvert_packet *packet)
+bool hear_is_plausible(const struct session *session, const struct culvert_packet *packet)
 {
     return packet->size == sizeof *packet && packet->pts >= FFMAX(0, session->sent_pts) && packet->width >= 1 &&
            packet->height >= 1 && packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
@@ -33,7 +33,7 @@ static bool hear_packet(struct session *session, const struct wire_report *repor
 {
     struct remote *remote = session->remote;
     const struct culvert_packet *packet = &report->packet;
-    if (!is_plausible(session, packet) || !outbox_push_at(&session->outbox, packet, report->offset, report->bytes))
+    if (!hear_is_plausible(session, packet) || !outbox_push_at(&session->outbox, packet, report->offset, report->bytes))
         return false;
     session->sent_pts = packet->pts;
     meter_add(&session->stats.sent, packet->pts, 8 * report->bytes);
@@ -88,11 +88,12 @@ static bool hear_note(struct session *session, struct wire_note_text *note)
 
 bool hear_message(struct session *session, union wire_message *message)
 {
-    if (!((struct remote *)session->remote)->begun)
+    const struct remote *remote = session->remote;
+    if (!remote->begun && !remote->watches)
         return false;
     if (message->header.kind == WIRE_NOTE)
         return hear_note(session, &message->note);
-    if (!hear_report(session, &message->report))
+    if (!(remote->watches ? watch_hear(session, &message->copy) : hear_report(session, &message->report)))
         return false;
     session_broadcast(session);
     session_signal(session);

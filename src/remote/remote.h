@@ -15,10 +15,12 @@
 struct session;
 
 struct remote {
-    int control; /* to the broker; negative: it has ended */
-    int data;    /* to the worker; negative: there is none at this moment */
-    int wake;    /* ends the wait of the thread that listens */
-    int poll;    /* epoll, for culvert_fd; negative: nobody asked */
+    int control;     /* to the broker; negative: it has ended */
+    int data;        /* to the worker; negative: there is none at this moment */
+    int wake;        /* ends the wait of the thread that listens */
+    int poll;        /* epoll, for culvert_fd; negative: nobody asked */
+    bool watches;    /* another host's session: what comes are copies of its packets */
+    uint64_t copied; /* bytes of the packet that is coming */
     bool listening;
     bool begun;                  /* the worker was told where to start */
     bool owes_state;             /* what is wanted did not fit into the socket */
@@ -37,6 +39,20 @@ extern const struct carrier carrier_remote;
 
 /* Takes a message in: false when it is one that no worker of ours sends. */
 bool hear_message(struct session *session, union wire_message *message);
+
+/* Whether a worker can describe a packet so. */
+bool hear_is_plausible(const struct session *session, const struct culvert_packet *packet);
+
+/* ---- watch.c: sessions of others ----------------------------------------------------------------------------------
+ */
+
+struct culvert_listing;
+
+/* As the public calls; why holds CODEC_WHY bytes. The session that watches is one like any other. */
+int watch_list(const char *endpoint, uint32_t after, struct culvert_listing *listing, char *why);
+int watch_open(const char *endpoint, const char *name, struct session **session, char *why);
+/* A piece of a packet: false when it is none. */
+bool watch_hear(struct session *session, const struct wire_copy *copy);
 
 /* ---- succession.c: workers and brokers that end, and those that follow ------------------------------------------ */
 
@@ -58,8 +74,10 @@ void succession_arrive(struct session *session, struct wire_parcel *parcel);
 /* ---- client.c ---------------------------------------------------------------------------------------------------- */
 
 /* The sockets have changed: who waits must look at the new ones. */
-void remote_watch(struct session *session, int fd);
+void remote_poll(struct session *session, int fd);
 void remote_close(struct session *session, int *fd);
+/* What a carrier keeps: 0, or an error with the reason in why. */
+int remote_create(struct session *session, char *why);
 /* The state of everything that is wanted, without its header. */
 void remote_state(struct session *session, struct wire_state *state);
 /* Maps the memory of frames that a broker sent: 0, or an error with the reason in why. */

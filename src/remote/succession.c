@@ -62,6 +62,10 @@ void succession_orphan(struct session *session)
     remote->asked = false;
     if (session->end != 0)
         return;
+    if (remote->watches) {
+        session->end = CULVERT_EOS;
+        return;
+    }
     if (!hopes)
         succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
     else if (session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
@@ -127,7 +131,7 @@ void succession_begin(struct session *session)
     remote->incarnations++;
     /* An empty socket has room; one that is dead already is found at the next look. */
     wire_send(remote->data, WIRE_START, &start, sizeof start, NULL, 0);
-    remote_watch(session, remote->data);
+    remote_poll(session, remote->data);
 }
 
 /* ---- Another broker ---------------------------------------------------------------------------------------------- */
@@ -160,7 +164,7 @@ static void look_for_broker(struct session *session)
     remote->control = control;
     remote->asked = wire_send(control, WIRE_OPEN, &request, sizeof request, NULL, 0) == 0;
     if (remote->asked)
-        remote_watch(session, control);
+        remote_poll(session, control);
     else
         remote_close(session, &remote->control);
 }

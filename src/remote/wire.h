@@ -129,8 +129,8 @@ struct wire_ready {
 
 struct wire_pulse {
     struct wire_header header;
-    uint32_t width, height; /* visible, of the last packet */
-    struct culvert_stats stats;
+    uint32_t width, height;     /* visible, of the last packet */
+    struct culvert_stats stats; /* of size 0 before the start: there are none */
     struct latency_curve total;
 };
 
@@ -209,6 +209,7 @@ union wire_message {
     struct wire_start start;
     struct wire_report report;
     struct wire_note_text note;
+    struct wire_copy copy;
 };
 
 /* What came. Descriptors that were not asked for are never received. */

@@ -203,6 +203,8 @@ void session_tell(struct session *session)
 
 int session_goes_on(struct session *session)
 {
+    if (session->watches)
+        return CULVERT_E_UNSUPPORTED;
     if (atomic_load(&session->finishing))
         return CULVERT_E_FINISHED;
     const int end = atomic_load(&session->end);
@@ -211,6 +213,8 @@ int session_goes_on(struct session *session)
 
 int session_finish(struct session *session)
 {
+    if (session->watches)
+        return CULVERT_E_UNSUPPORTED;
     /* Sequentially consistent, as the submitter's `busy` is: one of the two sees the other, so no frame is published
      * after the encoder's thread has found the queue empty for good. */
     atomic_store(&session->finishing, true);

@@ -86,6 +86,7 @@ struct session {
     const struct codec *codec;
     const struct carrier *carrier;   /* NULL on an encoder's side that has no host's side */
     const struct reporter *reporter; /* NULL the other way round */
+    bool watches;                    /* it shows the packets of another session, and takes nothing */
     void *remote;                    /* theirs, when the other side is in another process */
     struct codec_stream *stream;     /* the encoder thread's, once it runs */
     struct region *frames;           /* queue_shared and the slots */
