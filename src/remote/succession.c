@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/probes.h"
 #include "remote/endpoint.h"
 #include "remote/remote.h"
 #include "session/session.h"
@@ -95,7 +96,10 @@ static void fill_start(struct session *session, struct wire_start *start)
     const struct queue_writer *writer = &session->submitter.writer;
     *start = (struct wire_start){.place = queue_vacancy(writer)};
     remote_state(session, &start->state);
-    counts->restarts += remote->incarnations > 0;
+    if (remote->incarnations > 0) {
+        counts->restarts++;
+        PROBE_RESTART(session->config.name, counts->restarts, counts->outcomes[LOST]);
+    }
     start->counts = *counts;
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;

@@ -201,7 +201,7 @@ static int check_slots(const struct culvert_config *config, char *why)
 int config_resolve(struct culvert_config *config, char *why)
 {
     const uint32_t unknown = config->flags & ~(uint32_t)(CULVERT_CONFIG_REPEATS | CULVERT_CONFIG_COARSE_STILLS |
-                                                           CULVERT_CONFIG_RECONNECT);
+                                                         CULVERT_CONFIG_RECONNECT);
     if (unknown != 0 || config->reserved != 0) {
         snprintf(why, CODEC_WHY, "%s: set %s", unknown != 0 ? "flags has an unknown bit" : "reserved is not 0",
                  unknown != 0 ? "flags of enum culvert_config_flag alone" : "0");

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/platform.h"
+#include "base/probes.h"
 #include "session/session.h"
 
 /* ---- Encoding ---------------------------------------------------------------------------------------------------- */
@@ -48,6 +49,7 @@ static void note_epoch(struct session *session, const struct codec_geometry *geo
     pthread_mutex_unlock(&session->lock);
     log_write(CULVERT_LOG_INFO, session->config.name, "epoch %" PRIu64 ": %" PRIu32 "x%" PRIu32,
               session->stats.counts.epochs + 1, geometry->width, geometry->height);
+    PROBE_EPOCH(session->config.name, geometry->width, geometry->height);
     events_note(&session->events, EVENT_EPOCH, (uint32_t)session->stats.counts.epochs + 1, geometry->width,
                 geometry->height);
 }
@@ -77,9 +79,11 @@ static bool encode_picture(struct session *session, const struct codec_picture *
     struct encoder *encoder = &session->encoder;
     char why[CODEC_WHY];
     struct codec_unit unit = {0};
+    PROBE_ENCODE_START(session->config.name, session->events.frame, picture == NULL ? -1 : picture->pts);
     const int64_t start = clock_now();
     const int error = session->codec->encode(encoder->epoch.present->encoder, picture, encoder->room,
                                              session->outbox.unit_max, &unit, why);
+    PROBE_ENCODE_END(session->config.name, session->events.frame, unit.bytes);
     if (error < 0) {
         epoch_abandon(&encoder->epoch);
         deliver_failure(session, why);

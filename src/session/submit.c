@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/probes.h"
 #include "frame/convert.h"
 #include "session/submit.h"
 
@@ -232,6 +233,7 @@ static void publish(struct session *session, const struct culvert_frame *in, str
         session->canvas = session_geometry(session, frame);
     *queue_filling(&submitter->writer) = *frame;
     session->carrier->publish(session);
+    PROBE_SUBMIT(session->config.name, submitter->writer.submitted, frame->pts);
 }
 
 int submit_frame(struct session *session, const struct culvert_frame *in, const void *data, size_t size,
