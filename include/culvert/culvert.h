@@ -61,7 +61,7 @@ extern "C" {
 /* The build reads the version from these three lines. The SONAME is CULVERT_ABI_VERSION: it rises when a program that
  * was compiled against an older header could misbehave, and only then. */
 #define CULVERT_VERSION_MAJOR 0
-#define CULVERT_VERSION_MINOR 2
+#define CULVERT_VERSION_MINOR 3
 #define CULVERT_VERSION_PATCH 0
 #define CULVERT_ABI_VERSION 0
 
@@ -413,7 +413,7 @@ struct culvert_listing {
 
 /* ---- Library ---------------------------------------------------------------------------------------------------- */
 
-/* "0.2.0"; static. */
+/* "0.3.0"; static. */
 CULVERT_API const char *culvert_version(void);
 
 /* CULVERT_ABI_VERSION of the library, to be compared with the header's by a host that loads it at run time. */
