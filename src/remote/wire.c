@@ -137,7 +137,8 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
     /* Without room for them the kernel keeps a peer's descriptors from coming in at all. */
     if (carries_fds(kinds)) {
         envelope.msg_control = &control;
-        envelope.msg_controllen = sizeof control;
+        /* Not CMSG_SPACE, whose padding has room for one more, which a sender could fill. */
+        envelope.msg_controllen = CMSG_LEN(WIRE_FDS * sizeof(int));
     }
     ssize_t bytes;
     do
