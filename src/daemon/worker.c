@@ -19,13 +19,6 @@
 
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
 
-static bool listen_to_host(struct session *session)
-{
-    struct worker *worker = session->remote;
-    worker_hear(worker);
-    worker_tell(worker);
-    return !worker->stuck;
-}
 
 static bool vet(struct session *session, const struct frame *frame)
 {
@@ -48,6 +41,27 @@ static void hear_broker(struct worker *worker)
         worker_watch(worker, parcel.fds[0]);
     else if (result != -EAGAIN)
         worker->broker_gone = worker->session->closing = true;
+}
+
+/* One that always finds work never sleeps, and shows life all the same. The lock is worker_pulse's to take; no other
+ * thread here knows the session. */
+static void show_life(struct worker *worker)
+{
+    if (clock_now() < worker->pulse_at)
+        return;
+    pthread_mutex_unlock(&worker->session->lock);
+    worker_pulse(worker);
+    hear_broker(worker);
+    pthread_mutex_lock(&worker->session->lock);
+}
+
+static bool listen_to_host(struct session *session)
+{
+    struct worker *worker = session->remote;
+    show_life(worker);
+    worker_hear(worker);
+    worker_tell(worker);
+    return !worker->stuck;
 }
 
 static int milliseconds_until(int64_t deadline)
