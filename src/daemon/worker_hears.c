@@ -153,10 +153,13 @@ bool worker_vet(struct worker *worker, const struct frame *frame)
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
+/* So many at a time, for a host may send them faster than they are read; the rest wakes the worker again. */
+#define MESSAGES_AT_ONCE 64
+
 static void hear_messages(struct worker *worker)
 {
     struct wire_parcel parcel;
-    while (!worker->session->closing) {
+    for (int i = 0; i < MESSAGES_AT_ONCE && !worker->session->closing; i++) {
         const int result = wire_receive(worker->host, WIRE_MASK(WIRE_STATE) | WIRE_MASK(WIRE_BELL), &parcel);
         if (result == -EAGAIN)
             return;
