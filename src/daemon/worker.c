@@ -5,6 +5,7 @@
 #include <libavutil/common.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -185,6 +186,9 @@ static int encode(struct worker *worker)
         return WORKER_VIOLATION;
     worker->started = true;
     encoder_run(session);
+    /* Neither closed nor at its end: the queue's indices were none. */
+    if (!session->closing && !atomic_load(&session->finishing))
+        worker_blame(worker, "indices that a queue cannot have");
     linger(worker);
     return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;
 }

@@ -40,6 +40,8 @@ int worker_run(void);
 
 /* ---- worker_hears.c ---------------------------------------------------------------------------------------------- */
 
+/* The host has done what it must not: the first that is found ends the session. */
+void worker_blame(struct worker *worker, const char *what);
 /* Takes in what the host has said. */
 void worker_hear(struct worker *worker);
 /* Where the worker before it stopped. False: it is no start. */

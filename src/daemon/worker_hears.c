@@ -9,7 +9,7 @@
 #include "session/session.h"
 #include "session/submit.h"
 
-static void blame(struct worker *worker, const char *what)
+void worker_blame(struct worker *worker, const char *what)
 {
     if (worker->violation == NULL)
         worker->violation = what;
@@ -147,7 +147,7 @@ bool worker_vet(struct worker *worker, const struct frame *frame)
                        frame->queued_at <= now;
     if (canvas && times && shape_is_possible(session, frame))
         return true;
-    blame(worker, "a frame that submit would have refused");
+    worker_blame(worker, "a frame that submit would have refused");
     return false;
 }
 
@@ -166,9 +166,9 @@ static void hear_messages(struct worker *worker)
         if (result == 0)
             worker->host_gone = worker->session->closing = true;
         else if (result != 1)
-            blame(worker, "a message that is none");
+            worker_blame(worker, "a message that is none");
         else if (parcel.message.header.kind == WIRE_STATE && !apply_state(worker, &parcel.message.state))
-            blame(worker, "a state that no control call brings about");
+            worker_blame(worker, "a state that no control call brings about");
     }
 }
 
@@ -178,5 +178,5 @@ void worker_hear(struct worker *worker)
     hear_messages(worker);
     const uint32_t released = atomic_load_explicit(&session->encoder.reader.shared->released, memory_order_acquire);
     if (!outbox_released(&session->outbox, released))
-        blame(worker, "packets given back that it does not have");
+        worker_blame(worker, "packets given back that it does not have");
 }
