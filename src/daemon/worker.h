@@ -29,6 +29,7 @@ struct worker {
     bool started;       /* it was told where */
     bool host_gone, broker_gone;
     const char *violation;  /* what the host did that it must not; NULL: nothing */
+    int64_t taken_pts;      /* of the frame taken last; -1: there was none */
     int64_t pulse_at;       /* clock_now */
     uint32_t width, height; /* visible, of the last packet */
 };
