@@ -20,7 +20,6 @@
 
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
 
-
 static bool vet(struct session *session, const struct frame *frame)
 {
     return worker_vet(session->remote, frame);
