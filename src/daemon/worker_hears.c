@@ -170,8 +170,8 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
-/* So many at a time, for a host may send them faster than they are read; the rest wakes the worker again. */
-#define MESSAGES_AT_ONCE 64
+/* More than a socket holds, but not without end: a host may send them faster than they are read. */
+#define MESSAGES_AT_ONCE 1024
 
 static void hear_messages(struct worker *worker)
 {
