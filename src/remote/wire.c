@@ -143,9 +143,10 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
     ssize_t bytes;
     do
         bytes = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (bytes < 0 && errno == EINTR);
+    /* That the other end closed before it read everything is told once, and before what it has said. */
+    while (bytes < 0 && (errno == EINTR || errno == ECONNRESET));
     if (bytes < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? 0 : -errno;
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     parcel->count = 0;
     collect(&envelope, parcel);
     const int result = bytes == 0 ? 0 : judge(parcel, kinds, (size_t)bytes);
