@@ -305,6 +305,9 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_VIOLATION)
         seat_dismiss(broker, seat, METRICS_CLOSE_VIOLATION, CULVERT_E_ARGUMENT,
                      "the client has broken the rules of the shared memory: its session is cut off");
+    else if (done)
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, CULVERT_E_ARGUMENT,
+                     "the client has closed the socket to its encoder process: its session ends");
     else
         replace(broker, seat);
 }

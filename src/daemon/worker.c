@@ -97,20 +97,20 @@ const struct reporter reporter_worker = {
 
 /* ---- Before and after -------------------------------------------------------------------------------------------- */
 
-/* Waits for a message of that kind, until either end of the worker is gone. */
-static bool await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
+/* Waits for a message of that kind: 1, 0 when either end of the worker is gone, negative: what came is none. */
+static int await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
 {
     const bool assigned = worker->session != NULL;
     for (;;) {
         const int result = wire_receive(socket, WIRE_MASK(kind), parcel);
         if (result != -EAGAIN)
-            return result == 1;
+            return result;
         struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = worker->broker, .events = 0}};
         if (assigned)
             worker_pulse(worker);
         poll(fds, 2, assigned ? WORKER_PULSE_US / 1000 : -1);
         if (fds[1].revents & (POLLHUP | POLLERR))
-            return false;
+            return 0;
     }
 }
 
@@ -156,7 +156,7 @@ static bool take_assignment(struct worker *worker)
 {
     struct wire_parcel parcel;
     struct wire_ready ready = {0};
-    if (!await(worker, worker->broker, WIRE_ASSIGN, &parcel))
+    if (await(worker, worker->broker, WIRE_ASSIGN, &parcel) != 1)
         return false;
     ready.error = prepare(worker, &parcel, ready.text);
     wire_discard(&parcel);
@@ -179,8 +179,9 @@ static int encode(struct worker *worker)
 {
     struct session *session = worker->session;
     struct wire_parcel parcel;
-    if (!await(worker, worker->host, WIRE_START, &parcel))
-        return WORKER_DONE;
+    const int result = await(worker, worker->host, WIRE_START, &parcel);
+    if (result != 1)
+        return result < 0 ? WORKER_VIOLATION : WORKER_DONE;
     if (!worker_start(worker, &parcel.message.start))
         return WORKER_VIOLATION;
     worker->started = true;
