@@ -262,9 +262,10 @@ static bool same(const struct holdings *a, const struct holdings *b)
 static struct holdings look_at_rest(const struct holdings *before)
 {
     struct holdings now;
-    if (before == NULL)
+    if (before == NULL) {
         COMES((now = look()).workers.alive == STREAMS + 2 && now.workers.zombies == 0, SETTLED_MS);
-    else
+        now.broker_fds = process_descriptors_at_rest(its_daemon.pid);
+    } else
         COMES((now = look(), same(before, &now)), SETTLED_MS);
     return now;
 }

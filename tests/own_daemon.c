@@ -96,7 +96,7 @@ static _Noreturn void become(const struct own_daemon *daemon, const char *progra
         arguments[count++] = options[i];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    const int log = open(daemon->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    const int log = open(daemon->log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     dup2(log, STDERR_FILENO);
     dup2(log, STDOUT_FILENO);
     execv(program, (char **)arguments);
@@ -221,6 +221,19 @@ uint32_t process_descriptors(pid_t pid)
         closedir(all);
     /* The one that reads this directory. */
     return pid == getpid() && count > 0 ? count - 1 : count;
+}
+
+uint32_t process_descriptors_at_rest(pid_t pid)
+{
+    uint32_t count = process_descriptors(pid);
+    for (int looks = 0; looks < 50; looks++) {
+        sleep_ms(1);
+        const uint32_t now = process_descriptors(pid);
+        if (now != count)
+            looks = 0;
+        count = now;
+    }
+    return count;
 }
 
 uint64_t process_memory_kb(pid_t pid)

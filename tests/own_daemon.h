@@ -38,6 +38,8 @@ struct process_children {
 
 struct process_children process_children(pid_t parent);
 uint32_t process_descriptors(pid_t pid);
+/* Once their number has not changed for a while: what starts a process has some more. */
+uint32_t process_descriptors_at_rest(pid_t pid);
 /* Kilobytes of memory of its own: what it shares with others by descriptor does not count. */
 uint64_t process_memory_kb(pid_t pid);
 /* Milliseconds of processor time so far. */
