@@ -165,6 +165,7 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
     encoder->inserted = FFMIN(start->inserted, 1000000u);
     encoder->resumed = start->state.wanted.resumes;
     encoder->holds = encoder->key_owed = start->primed && frame_is_possible(worker, queue_taken(&encoder->reader));
+    encoder->succeeds = encoder->holds;
     return start->primed == encoder->holds;
 }
 
