@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include <x264.h>
+
+#include "codec/h264_level.h"
 #include "rig.h"
 
 /* ---- Levels */
@@ -38,6 +41,27 @@ static const struct {
     {62, 8192, 4352, 121, 500000, 1000, 0, "8192x4352 at 121/1 frames per second needs more than any level"},
     {62, 64, 64, 60, 500000, 4000, 0, "a VBV buffer of 2000000 kbit needs more than any level"},
     {0, 16384, 16384, 1000, 500000, 4000, 0, NULL}};
+
+/* A macroblock with so much of each thing that a level limits. */
+static bool holds(const x264_level_t *level, int references, int fps, int bitrate, int buffer)
+{
+    const struct level_load load = {
+        16, 16, (uint32_t)references, (uint32_t)fps, 1, (uint32_t)bitrate, (uint32_t)buffer, false};
+    return level_holds((uint32_t)level->level_idc, &load);
+}
+
+START_TEST(the_levels_are_those_that_x264_knows)
+{
+    for (const x264_level_t *level = x264_levels; level->level_idc != 0; level++) {
+        const int references = level->dpb, fps = level->mbps, bitrate = level->bitrate, buffer = level->cpb;
+        ck_assert_msg(holds(level, references, fps, bitrate, buffer), "level %d", level->level_idc);
+        ck_assert(!holds(level, references + 1, fps, bitrate, buffer));
+        ck_assert(!holds(level, references, fps + 1, bitrate, buffer));
+        ck_assert(!holds(level, references, fps, bitrate + 1, buffer));
+        ck_assert(!holds(level, references, fps, bitrate, buffer + 1));
+    }
+}
+END_TEST
 
 START_TEST(a_level_holds_up_to_its_limits_and_refuses_the_next)
 {
@@ -302,6 +326,7 @@ Suite *test_suite(void)
 {
     Suite *const suite = suite_create("x264_rate");
     TCase *tcase = add_case(suite, "levels");
+    tcase_add_test(tcase, the_levels_are_those_that_x264_knows);
     LOOP(tcase, a_level_holds_up_to_its_limits_and_refuses_the_next, limits);
     LOOP(tcase, high_without_8x8_transforms_has_no_more_bitrate_than_main, transforms);
     LOOP(tcase, the_lowest_level_that_holds_is_announced, lowest);

@@ -557,7 +557,8 @@ CULVERT_API int culvert_set_bitrate(culvert_session session, uint32_t bitrate_kb
 /* num/den frames per second, as in the config. Every codec changes it live (the rate in H.264's VUI stays that of the
  * epoch's opening); of H.264, a rate above what the present level allows reopens. A host that does not call it when its
  * game slows down keeps its bitrate as well: the rate at which frames really come, by their pts, from four times to a
- * quarter of what is declared, is measured all the time. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL. */
+ * quarter of what is declared, is measured all the time. More errors: CULVERT_E_RANGE, CULVERT_E_LEVEL, CULVERT_E_LIMIT
+ * (culvertd has granted fewer pixels a second). */
 CULVERT_API int culvert_set_framerate(culvert_session session, uint32_t num, uint32_t den, uint32_t *control);
 
 /* speed: 1 to 10, or CULVERT_SPEED_SLOWEST; 0: the default, as in the config. VP8 and VP9 change it live. H.264 does so
@@ -597,15 +598,15 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 
 /* A session with an endpoint is encoded in a process of its own. All calls are the same and behave the same, but:
  *
- *   culvert_open   waits up to 5 seconds for culvertd. CULVERT_E_GONE: none answers there. CULVERT_E_DENIED: it does not
- *                  serve this user. CULVERT_E_LIMIT: it, or this user's share of it, is full. CULVERT_E_UNSUPPORTED: it
- *                  is of another version.
+ *   culvert_open   waits up to 5 seconds for culvertd. CULVERT_E_GONE: none answers there. CULVERT_E_DENIED: it does
+ *                  not serve this user. CULVERT_E_LIMIT: it, or this user's share of it, is full.
+ *                  CULVERT_E_UNSUPPORTED: it is of another version. The codec need not be in this build.
  *   all calls      after the encoder process died: as before. The next one goes on with the newest frame, a key frame
  *                  and a new epoch (culvert_stats.restarts). A frame that the dead one had begun counts as lost and is
  *                  not sent again. When it dies more often than culvertd allows, frames are refused and, once all
  *                  packets were received, culvert_receive and culvert_peek return CULVERT_E_CRASHED.
- *   all calls      after culvertd ended: the same with CULVERT_E_GONE; or, with CULVERT_CONFIG_RECONNECT, submit looks for
- *                  the next one there, and until it answers frames are taken, and the newest one waits.
+ *   all calls      after culvertd ended: the same with CULVERT_E_GONE; or, with CULVERT_CONFIG_RECONNECT, submit looks
+ *                  for the next one there, and until it answers frames are taken, and the newest one waits.
  *
  * What these sessions do shows in the host's process a message later: statistics never claim too much. */
 
@@ -619,8 +620,8 @@ CULVERT_API int culvert_list(const char *endpoint, uint32_t after, struct culver
  * key frame on, which this call asks for. Those that are not received fast enough are left out, up to the next key
  * frame; the session that is watched is never held up. culvert_receive, culvert_peek, culvert_fd, culvert_error_text,
  * culvert_stats (packets and bytes, as seen here) and culvert_close are its calls, the others CULVERT_E_UNSUPPORTED; it
- * ends (CULVERT_EOS) with the encoder process of the one that it watches, and when another watches that. name is that of
- * its config; of several the one opened last. Errors: those of culvert_list; CULVERT_E_HANDLE: no such session;
+ * ends (CULVERT_EOS) with the encoder process of the one that it watches, and when another watches that. name is that
+ * of its config; of several the one opened last. Errors: those of culvert_list; CULVERT_E_HANDLE: no such session;
  * CULVERT_E_LIMIT: culvertd has no descriptors left. */
 CULVERT_API int culvert_watch(const char *endpoint, const char *name, culvert_session *session, char *text,
                               size_t text_size);

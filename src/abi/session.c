@@ -93,7 +93,9 @@ int culvert_open(const struct culvert_config *config, culvert_session *session, 
                  "config is no struct culvert_config of this version or before, or session is NULL: "
                  "set config.size, and fields that this version does not know to 0");
     else
-        error = abi_open(&ours, codec_find(ours.codec), &handle, why);
+        /* Where it is encoded, there may be codecs that this build does not have. */
+        error = abi_open(&ours, ours.endpoint[0] != '\0' ? codec_known(ours.codec) : codec_find(ours.codec), &handle,
+                         why);
     abi_write_text(text, text_size, why);
     if (error == 0)
         *session = handle;

@@ -133,6 +133,8 @@ struct codec {
 
 /* NULL when this build has no such codec. CULVERT_CODEC_DEFAULT is H.264. */
 const struct codec *codec_find(uint32_t id);
+/* The same, and of a codec that another process may have, its traits alone: what is pure and what is constant. */
+const struct codec *codec_known(uint32_t id);
 /* The index-th codec of this build, NULL behind the last. */
 const struct codec *codec_at(uint32_t index);
 

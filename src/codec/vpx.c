@@ -11,8 +11,7 @@
 #include "codec/vpx_rate.h"
 #include "codec/vpx_references.h"
 #include "codec/vpx_settings.h"
-
-#define VP8_SIDE 16383 /* 14 bits in the key frame's header */
+#include "codec/vpx_traits.h"
 
 struct codec_stream {
     struct culvert_config config;
@@ -286,54 +285,18 @@ static void version(char *text, size_t size)
     snprintf(text, size, "libvpx %s", vpx_codec_version_str());
 }
 
-static int vp8_admit(const struct culvert_config *config, const struct codec_geometry *geometry,
-                     const struct codec_rate *rate, char *why)
-{
-    (void)config, (void)rate;
-    if (geometry->width <= VP8_SIDE && geometry->height <= VP8_SIDE)
-        return 0;
-    snprintf(why, CODEC_WHY, "%ux%u is more than VP8 can have, %d a side: scale it down, or take vp9", geometry->width,
-             geometry->height, VP8_SIDE);
-    return CULVERT_E_LEVEL;
-}
+#define COMMON                                                                                                        \
+    .version = version, .destroy = destroy, .open = open_encoder, .close = close_encoder, .reconfigure = reconfigure, \
+    .obeys = obeys, .forget = forget, .encode = encode, .describe = describe
 
-static int vp9_admit(const struct culvert_config *config, const struct codec_geometry *geometry,
-                     const struct codec_rate *rate, char *why)
-{
-    (void)config, (void)geometry, (void)rate, (void)why; /* 65536 a side */
-    return 0;
-}
-
-/* libvpx writes an access unit into memory of its own, of two raw pictures (3 bytes a pixel), their sides rounded up to
- * 16 (VP8) or 32 (VP9), and of 32 KiB at least (VP8). */
-static size_t bound(const struct codec_geometry *geometry)
-{
-    const size_t width = (geometry->width + 31) & ~31u, height = (geometry->height + 31) & ~31u;
-    const size_t bytes = width * height * 3;
-    return bytes < 32768 ? 32768 : bytes;
-}
-
-#define COMMON                                                                                            \
-    .delay = 0, .has_layers = true, .opens_slowly = true, .keeps_rate = true,                             \
-    .change = {[CODEC_BITRATE] = CODEC_LIVE, [CODEC_FRAMERATE] = CODEC_LIVE, [CODEC_SPEED] = CODEC_LIVE}, \
-    .version = version, .destroy = destroy, .bound = bound, .open = open_encoder, .close = close_encoder, \
-    .reconfigure = reconfigure, .obeys = obeys, .forget = forget, .encode = encode, .describe = describe
-
-/* Fine: as H.264 is at its own, 38 dB of Doom. */
 const struct codec codec_vp8 = {
-    .id = CULVERT_CODEC_VP8,
-    .name = "vp8",
-    .fine_qp = 21,
+    VP8_TRAITS,
     .create = vp8_create,
-    .admit = vp8_admit,
     COMMON,
 };
 
 const struct codec codec_vp9 = {
-    .id = CULVERT_CODEC_VP9,
-    .name = "vp9",
-    .fine_qp = 91,
+    VP9_TRAITS,
     .create = vp9_create,
-    .admit = vp9_admit,
     COMMON,
 };

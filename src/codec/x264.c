@@ -7,9 +7,10 @@
 #include <x264.h>
 
 #include "base/fork.h"
-#include "codec/x264_level.h"
+#include "codec/h264_level.h"
+#include "codec/h264_rate.h"
+#include "codec/h264_traits.h"
 #include "codec/x264_param.h"
-#include "codec/x264_rate.h"
 #include "codec/x264_references.h"
 #include "codec/x264_text.h"
 #include "codec/x264_unit.h"
@@ -206,7 +207,7 @@ static enum codec_change h264_reconfigure(struct codec_encoder *encoder, const s
     struct codec_stream *const stream = encoder->stream;
     struct vbv vbv;
     char why[CODEC_WHY];
-    const bool live = param_reaches(&stream->config, encoder->opened.speed, rate->speed) &&
+    const bool live = h264_reaches(&stream->config, encoder->opened.speed, rate->speed) &&
                       rate_fits_live(&stream->config, &encoder->geometry, encoder->level, &encoder->opened, rate, &vbv);
     if (!live || set_param(encoder, rate->speed, &vbv, 1, why) < 0)
         return CODEC_REOPENS;
@@ -297,24 +298,6 @@ static int h264_encode(struct codec_encoder *encoder, const struct codec_picture
 
 /* ---- The codec */
 
-static int h264_admit(const struct culvert_config *config, const struct codec_geometry *geometry,
-                      const struct codec_rate *rate, char *why)
-{
-    uint32_t level;
-    return rate_level(config, geometry, rate, &level, why);
-}
-
-static bool h264_outgrows(const struct culvert_config *config, const struct codec_geometry *geometry,
-                          const struct codec_rate *opened, const struct codec_rate *wanted)
-{
-    uint32_t level;
-    char why[CODEC_WHY];
-    struct vbv vbv;
-    return !param_reaches(config, opened->speed, wanted->speed) ||
-           rate_level(config, geometry, opened, &level, why) < 0 ||
-           !rate_fits_live(config, geometry, level, opened, wanted, &vbv);
-}
-
 static void h264_version(char *text, size_t size)
 {
     snprintf(text, size, "x264 core %d%s", X264_BUILD, X264_VERSION);
@@ -328,25 +311,7 @@ static void h264_describe(struct codec_encoder *encoder, char *text, size_t size
 }
 
 const struct codec codec_x264 = {
-    .id = CULVERT_CODEC_H264,
-    .name = "h264",
-    .delay = 0,
-    .has_slices = true,
-    .has_profiles = true,
-    .keeps_rate = true,
-    .fine_qp = 20, /* some 40 dB of luma: game pictures coded again and again until they had it */
-    .change = {[CODEC_BITRATE] = CODEC_LIVE, [CODEC_FRAMERATE] = CODEC_LIVE, [CODEC_SPEED] = CODEC_LIVE},
-    .version = h264_version,
-    .create = h264_create,
-    .destroy = h264_destroy,
-    .admit = h264_admit,
-    .outgrows = h264_outgrows,
-    .bound = unit_bound,
-    .open = h264_open,
-    .close = h264_close,
-    .reconfigure = h264_reconfigure,
-    .obeys = h264_obeys,
-    .forget = h264_forget,
-    .encode = h264_encode,
-    .describe = h264_describe,
+    H264_TRAITS,           .version = h264_version, .create = h264_create,           .destroy = h264_destroy,
+    .open = h264_open,     .close = h264_close,     .reconfigure = h264_reconfigure, .obeys = h264_obeys,
+    .forget = h264_forget, .encode = h264_encode,   .describe = h264_describe,
 };

@@ -138,14 +138,6 @@ void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const 
 
 /* ---- Speed */
 
-/* x264_encoder_reconfig leaves out what placebo and ultrafast alone have: exhaustive motion search, and no deblocking,
- * CABAC or search between pixels. An exhaustive search that the options ask for keeps its range as well. */
-bool param_reaches(const struct culvert_config *config, int32_t from, int32_t to)
-{
-    const bool between = from >= 1 && from <= 9 && to >= 1 && to <= 9;
-    return from == to || (between && strstr(config->options, "esa") == NULL);
-}
-
 static int least(int a, int b)
 {
     return a < b ? a : b;

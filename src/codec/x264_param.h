@@ -8,7 +8,7 @@
 #include <x264.h>
 
 #include "codec/codec.h"
-#include "codec/x264_rate.h"
+#include "codec/h264_rate.h"
 
 /* The speed of the settings: 0 (slowest) to 10. */
 int32_t param_speed(const struct culvert_config *config);
@@ -25,9 +25,6 @@ void param_set_rate(x264_param_t *param, const struct codec_rate *opened, const 
 
 /* How many slices a picture of the geometry set has. */
 uint32_t param_slices(const x264_param_t *param);
-
-/* Whether x264 can change from one speed to another without reopening. */
-bool param_reaches(const struct culvert_config *config, int32_t from, int32_t to);
 
 /* Whether an encoder that gave back `running` searches as wanted, but for what x264 itself takes back because the
  * encoder was opened with other adaptive quantisation or without 8x8 transforms. */

@@ -4,27 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/h264_traits.h"
 #include "codec/x264_sps.h"
 
 #define NALS 10  /* of an access unit: browsers choke on many more */
 #define SLICES 8 /* of a picture, at most */
 
-/* The largest macroblock is not the PCM one (384 bytes): at QP 0 x264 writes larger ones (842 bytes measured, black and
- * white noise at ultrafast). A 4x4 block of residuals up to 255 has 16 levels of 408 on average at most (quantiser step
- * 0.625). With CAVLC (9.2.2) 5 of them may be escapes of 28 bits, until the suffix has its 6 bits, and the others take
- * 1 + 12 + 6: 349 bits, 368 with coeff_token and runs. That is 1104 bytes for the 24 blocks. 16 vectors of two times 27
- * bits, modes and chroma DC add less than 176; CABAC stays below. Emulation prevention (7.4.1) makes 3 bytes of 2. */
-#define MACROBLOCK_BYTES ((1104 + 176) * 3 / 2)
-#define HEADER_BYTES 4096 /* parameter sets, SEI, slice headers and start codes */
-
 static size_t macroblocks(uint32_t pixels)
 {
     return (pixels + 15) / 16;
-}
-
-size_t unit_bound(const struct codec_geometry *geometry)
-{
-    return HEADER_BYTES + macroblocks(geometry->width) * macroblocks(geometry->height) * MACROBLOCK_BYTES;
 }
 
 /* The first access unit of eight slices has eleven NAL units with x264's version SEI, which is left out. */
@@ -69,7 +57,8 @@ struct slicer {
 /* Slices begin with a row. Each has the staging of its rows to itself, the first that of the headers too. */
 static size_t place(const struct slicer *slicer, int macroblock)
 {
-    return HEADER_BYTES + (size_t)macroblock * MACROBLOCK_BYTES + (size_t)(macroblock / slicer->row) * HEADER_BYTES;
+    return H264_HEADER_BYTES + (size_t)macroblock * H264_MACROBLOCK_BYTES +
+           (size_t)(macroblock / slicer->row) * H264_HEADER_BYTES;
 }
 
 struct slicer *slicer_create(const struct codec_geometry *geometry, uint32_t slices, bool gaps)
@@ -176,7 +165,7 @@ static void take_slice(struct slicer *slicer, x264_t *x264, x264_nal_t *nal)
 /* Rate control counts what is left out here, as in a whole access unit. */
 static void take_header(struct slicer *slicer, x264_t *x264, x264_nal_t *nal)
 {
-    if (!stage(slicer, x264, nal, slicer->head, HEADER_BYTES) || (slicer->crowded && nal->i_type == NAL_SEI))
+    if (!stage(slicer, x264, nal, slicer->head, H264_HEADER_BYTES) || (slicer->crowded && nal->i_type == NAL_SEI))
         return;
     if (slicer->gaps && nal->i_type == NAL_SPS)
         sps_allow_gaps(slicer->staging + slicer->head, (size_t)nal->i_payload);

@@ -10,9 +10,6 @@
 
 #include "codec/codec.h"
 
-/* Bytes of the largest access unit. */
-size_t unit_bound(const struct codec_geometry *geometry);
-
 /* Copies an access unit of x264's, which fits into buffer, and returns its bytes. gaps: its SPS is to say that pictures
  * may be missing. */
 size_t unit_copy(const x264_nal_t *nal, int count, bool gaps, uint8_t *buffer);

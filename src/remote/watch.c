@@ -33,7 +33,7 @@ int watch_list(const char *endpoint, uint32_t after, struct culvert_listing *lis
 
 static struct session *create(const struct culvert_config *config, int *socket, char *why)
 {
-    const struct codec *codec = codec_find(config->codec);
+    const struct codec *codec = codec_known(config->codec);
     struct session *session = codec == NULL ? NULL : session_create(config, codec, &carrier_remote, NULL);
     const struct session_layout layout = codec == NULL ? (struct session_layout){0} : session_layout(config, codec);
     if (session != NULL && remote_create(session, why) == 0 &&

@@ -1,5 +1,6 @@
 #include "session/control.h"
 
+#include <inttypes.h>
 #include <libavutil/common.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +25,20 @@ static const char *const setting_names[CODEC_SETTINGS] = {
     [CODEC_SPEED] = "speed",
 };
 
+/* A daemon grants so many pixels a second. */
+static int check_grant(const struct session *session, const struct codec_rate *rate, char *why)
+{
+    const uint64_t pixels = (uint64_t)session->config.max_width * session->config.max_height;
+    if (pixels * rate->fps_num / rate->fps_den <= session->pixel_rate)
+        return 0;
+    snprintf(why, CODEC_WHY,
+             "%" PRIu32 "/%" PRIu32
+             " frames per second are more than culvertd has granted for the largest "
+             "size: open the session with this rate, or with a smaller max_width and max_height",
+             rate->fps_num, rate->fps_den);
+    return CULVERT_E_LIMIT;
+}
+
 /* With the lock held: what a change to this rate will do, by the codec's table and the present epoch. */
 static int foresee(const struct session *session, enum codec_setting setting, const struct codec_rate *rate, char *why)
 {
@@ -33,7 +48,9 @@ static int foresee(const struct session *session, enum codec_setting setting, co
                  setting_names[setting]);
         return CULVERT_E_UNSUPPORTED;
     }
-    const int error = codec->admit(&session->config, &session->newest, rate, why);
+    int error = codec->admit(&session->config, &session->newest, rate, why);
+    if (error == 0)
+        error = check_grant(session, rate, why);
     if (error < 0)
         return error;
     const bool reopens = session->opened.bitrate_kbps != 0 &&

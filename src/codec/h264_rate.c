@@ -1,9 +1,9 @@
-#include "codec/x264_rate.h"
+#include "codec/h264_rate.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "codec/x264_level.h"
+#include "codec/h264_level.h"
 
 #define RATE_MAX 2000000 /* kbit/s: x264 cuts what is above */
 #define FRAMES 4         /* in the VBV buffer: with fewer x264 misses the bitrate */

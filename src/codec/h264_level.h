@@ -1,6 +1,6 @@
 /* H.264 levels: which is the lowest that a stream needs (Rec. ITU-T H.264, A.3.1 and Table A-1). */
-#ifndef CODEC_X264_LEVEL_H
-#define CODEC_X264_LEVEL_H
+#ifndef CODEC_H264_LEVEL_H
+#define CODEC_H264_LEVEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

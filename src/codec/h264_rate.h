@@ -1,6 +1,6 @@
 /* What x264's rate controller is told for a rate that is wanted, and which level that needs. */
-#ifndef CODEC_X264_RATE_H
-#define CODEC_X264_RATE_H
+#ifndef CODEC_H264_RATE_H
+#define CODEC_H264_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
