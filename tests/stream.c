@@ -1,10 +1,12 @@
 #include "stream.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/abi.h"
+#include "apart.h"
 
 #define BUFFER (16 << 20)
 
@@ -20,6 +22,7 @@ struct culvert_config stream_config(uint32_t codec, uint32_t policy)
     config.refresh_ms = CULVERT_NEVER;
     config.flags = CULVERT_CONFIG_COARSE_STILLS;
     config.floor = CULVERT_FLOOR_OVERSHOOT;
+    snprintf(config.endpoint, sizeof config.endpoint, "%s", apart_endpoint());
     return config;
 }
 
@@ -38,6 +41,7 @@ culvert_session stream_open_with(const struct codec *codec, const struct culvert
     struct culvert_config own = *config;
     culvert_session session = 0;
     char why[CODEC_WHY] = "";
+    apart_offer(codec);
     const int result = abi_open(&own, codec, &session, why);
     ck_assert_msg(result == 0, "open: %s: %s", culvert_error_name(result), why);
     return session;

@@ -10,12 +10,12 @@
 #include "culvert/culvert.h"
 
 /* The defaults at 60 frames per second, with this codec and policy; but nothing is inserted that was not asked for, and
- * nothing dropped, on however slow a machine. */
+ * nothing dropped, on however slow a machine. The endpoint is that of the whole run (apart.h). */
 struct culvert_config stream_config(uint32_t codec, uint32_t policy);
 
 /* Opens it, and fails the test when that fails. */
 culvert_session stream_open(const struct culvert_config *config);
-/* The same with a codec that is in no table. */
+/* The same with a codec that is in no table; apart, that is the trial codec, with the traits of this one. */
 culvert_session stream_open_with(const struct codec *codec, const struct culvert_config *config);
 
 /* A tight BGRA frame: a picture that `seed` decides, moving with it. The pixels belong to the caller (free). */

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "extent.h"
 #include "run.h"
 #include "scene.h"
@@ -246,7 +247,7 @@ static int open_with(const char *endpoint, const char *options)
 
 static int provoke_OPTION(void)
 {
-    return open_with("", "such=none");
+    return open_with(apart_endpoint(), "such=none");
 }
 
 static int provoke_UNSUPPORTED(void)

@@ -1,5 +1,4 @@
 #include <poll.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -47,18 +46,16 @@ START_TEST(the_end_comes_though_every_packet_is_still_lent)
 END_TEST
 
 /* A level that allows big pictures or high bitrates, not both. */
-static int admit_either(const struct culvert_config *config, const struct codec_geometry *geometry,
-                        const struct codec_rate *rate, char *why)
+static culvert_session open_restricted(uint32_t policy)
 {
-    (void)config;
-    *why = '\0';
-    return geometry->width > SIDE && rate->bitrate_kbps > 2000 ? CULVERT_E_LEVEL : 0;
+    culvert_session session = open_trial(policy, 1000);
+    trial_restrict(SIDE, 2000);
+    return session;
 }
 
 START_TEST(a_rate_answers_for_the_frame_that_was_submitted_last_though_the_encoder_is_behind)
 {
-    culvert_session session = open_trial(CULVERT_POLICY_LATEST, 1000);
-    codec.admit = admit_either;
+    culvert_session session = open_restricted(CULVERT_POLICY_LATEST);
     trial_hold();
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
     trial_await_held();
@@ -74,8 +71,7 @@ END_TEST
 
 START_TEST(a_size_that_was_fine_is_asked_about_again_after_a_change_of_the_rate)
 {
-    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
-    codec.admit = admit_either;
+    culvert_session session = open_restricted(CULVERT_POLICY_BLOCK);
     ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 1, 1, 0), 0);
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 2, 2, 0), 0);
     ck_assert_int_ge(culvert_set_bitrate(session, 3000, NULL), 0);
@@ -88,24 +84,11 @@ START_TEST(a_size_that_was_fine_is_asked_about_again_after_a_change_of_the_rate)
 }
 END_TEST
 
-static enum codec_change (*reconfigure)(struct codec_encoder *encoder, const struct codec_rate *rate);
-static sem_t reached, released;
-
-static enum codec_change reconfigure_when_released(struct codec_encoder *encoder, const struct codec_rate *rate)
-{
-    sem_post(&reached);
-    sem_wait(&released);
-    return reconfigure(encoder, rate);
-}
-
 /* The frame was taken, and the encoder that it gets is not yet the present one. */
 START_TEST(a_rate_answers_by_the_warm_encoder_that_the_frame_gets)
 {
-    sem_init(&reached, 0, 0);
-    sem_init(&released, 0, 0);
     culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
-    reconfigure = codec.reconfigure;
-    codec.reconfigure = reconfigure_when_released;
+    trial_hold_reconfigure();
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
     receive(session);
     /* What is announced at 1000 reaches to 4000; another size at 4000 reaches to 16000. */
@@ -113,16 +96,14 @@ START_TEST(a_rate_answers_by_the_warm_encoder_that_the_frame_gets)
     ck_assert_int_eq(stream_submit(session, 2 * SIDE, SIDE, 2, 2, 0), 0);
     receive(session);
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 3, 3, 0), 0);
-    sem_wait(&reached);
+    trial_await_held();
     ck_assert_int_eq(culvert_set_bitrate(session, TRIAL_HEADROOM * 1000 + 1, NULL), CULVERT_REOPENS);
-    sem_post(&released);
+    trial_let_go();
     ck_assert_uint_eq(receive(session).epoch, 3);
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 4, 4, 0), 0);
     ck_assert_uint_eq(receive(session).epoch, 4);
     ck_assert_uint_eq(stream_stats(session).reopened, 0);
     culvert_close(session);
-    sem_destroy(&reached);
-    sem_destroy(&released);
 }
 END_TEST
 

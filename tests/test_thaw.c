@@ -16,24 +16,13 @@
 #define PAUSE_BYTES 1250 /* of a key frame after which others on request wait for 200 ms */
 #define PAUSE_MS 200
 
-static struct codec codec, trial;
-static uint32_t layer, tl0; /* of the next access unit */
-
-static int encode_in_layer(struct codec_encoder *encoder, const struct codec_picture *picture, uint8_t *buffer,
-                           size_t capacity, struct codec_unit *unit, char *why)
-{
-    const int result = trial.encode(encoder, picture, buffer, capacity, unit, why);
-    unit->layer = layer;
-    unit->tl0 = tl0;
-    return result;
-}
+static struct codec codec;
 
 static culvert_session open_thaw(uint32_t refresh_ms, uint32_t flags)
 {
-    codec = trial = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
     codec.keeps_rate = true;
     codec.fine_qp = COARSE - 1;
-    codec.encode = encode_in_layer;
     struct culvert_config config = play_config(&codec);
     config.bitrate_kbps = KBPS;
     config.refresh_ms = refresh_ms;
@@ -166,14 +155,13 @@ START_TEST(a_packet_of_no_bytes_tells_the_layer_of_the_one_before)
     static const uint32_t units[][2] = {{0, 1}, {2, 1}, {1, 1}, {0, 2}};
     culvert_session session = open_thaw(CULVERT_NEVER, CULVERT_CONFIG_REPEATS);
     for (uint32_t i = 0; i < LENGTH(units); i++) {
-        layer = units[i][0];
-        tl0 = units[i][1];
+        trial_layer(units[i][0], units[i][1]);
         play_pass(session, 3 * i + 1, i == 0 ? KEY | EPOCH : 0);
         for (uint32_t again = 2; again <= 3; again++) {
             play_same(session, 3 * i + again);
             const struct culvert_packet packet = play_expect(session, 3 * i + again, REPEATED);
-            ck_assert_uint_eq(packet.layer, layer);
-            ck_assert_uint_eq(packet.tl0, tl0);
+            ck_assert_uint_eq(packet.layer, units[i][0]);
+            ck_assert_uint_eq(packet.tl0, units[i][1]);
         }
     }
     culvert_close(session);

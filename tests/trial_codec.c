@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apart.h"
 #include "frame/convert.h"
 #include "stream.h"
 #include "trial_switches.h"
@@ -34,6 +35,7 @@ static void trial_version(char *text, size_t size)
 static int trial_create(const struct culvert_config *config, struct codec_stream **stream, char *why)
 {
     (void)why;
+    trial_attach();
     *stream = calloc(1, sizeof **stream);
     if (*stream == NULL)
         return CULVERT_E_MEMORY;
@@ -50,7 +52,8 @@ static int trial_admit(const struct culvert_config *config, const struct codec_g
                        const struct codec_rate *rate, char *why)
 {
     (void)config;
-    if (geometry->width <= TRIAL_WIDTH_MOST && rate->bitrate_kbps <= TRIAL_KBPS_MOST)
+    if (geometry->width <= TRIAL_WIDTH_MOST && rate->bitrate_kbps <= TRIAL_KBPS_MOST &&
+        trial_grants(geometry->width, rate->bitrate_kbps))
         return 0;
     snprintf(why, CODEC_WHY, "width %u at bitrate_kbps %u is above the trial codec's level", geometry->width,
              rate->bitrate_kbps);
@@ -109,6 +112,7 @@ static enum codec_change trial_reconfigure(struct codec_encoder *encoder, const 
     struct trial_record record = call_of(encoder);
     record.rate = *rate;
     trial_note(TRIAL_RECONFIGURE, record);
+    trial_pass(TRIAL_GATE_RECONFIGURE);
     if (trial_outgrows(NULL, NULL, &encoder->opened, rate))
         return CODEC_REOPENS;
     if (trial_honesty() == TRIAL_HONEST)
@@ -152,6 +156,7 @@ static void push(struct codec_encoder *encoder, const struct codec_picture *pict
     }
     encoder->held[place] = (struct codec_unit){
         .bytes = bytes, .key = key, .qp = trial_present_qp(), .tag = picture->tag};
+    encoder->held[place].layer = trial_present_layer(&encoder->held[place].tl0);
     encoder->units[place] = (struct trial_unit){.encoder = encoder->number,
                                                 .counter = encoder->counter++,
                                                 .width = encoder->geometry.width,
@@ -230,11 +235,10 @@ static void trial_describe(struct codec_encoder *encoder, char *text, size_t siz
              encoder->rate.fps_num, encoder->rate.fps_den);
 }
 
-struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate)
+static struct codec codec_of(uint32_t delay, enum codec_change bitrate, enum codec_change framerate)
 {
-    trial_reset(delay);
     return (struct codec){
-        .id = 900,
+        .id = TRIAL_ID,
         .name = "trial",
         .delay = delay,
         .has_slices = true,
@@ -256,6 +260,26 @@ struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_c
         .encode = trial_encode,
         .describe = trial_describe,
     };
+}
+
+struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate)
+{
+    trial_reset(delay);
+    return codec_of(delay, bitrate, framerate);
+}
+
+const struct codec *trial_offered(void)
+{
+    static struct codec own;
+    const struct codec *theirs = apart_offered();
+    own = codec_of(theirs->delay, CODEC_LIVE, CODEC_LIVE);
+    memcpy(own.change, theirs->change, sizeof own.change);
+    own.opens_slowly = theirs->opens_slowly;
+    own.keeps_rate = theirs->keeps_rate;
+    own.fine_qp = theirs->fine_qp;
+    if (theirs->forget == NULL)
+        own.forget = NULL;
+    return &own;
 }
 
 /* ---- What tests compare with ------------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 /* A codec made for tests: it compresses nothing, does what its switches say, and keeps a record of what it was asked.
- * Switches and record are the process's: one session with it at a time. Switches may be turned while it runs. */
+ * Switches and record are the process's, or shared with the worker that encodes (apart.h): one session with it at a
+ * time. Switches may be turned while it runs. */
 #ifndef TESTS_TRIAL_CODEC_H
 #define TESTS_TRIAL_CODEC_H
 
@@ -9,6 +10,7 @@
 
 #include "codec/codec.h"
 
+#define TRIAL_ID 900 /* no real codec's */
 #define TRIAL_DELAY_MOST 3
 /* Its level: what admit grants. An encoder announces four times its bitrate, and outgrows more. */
 #define TRIAL_WIDTH_MOST 1000
@@ -20,6 +22,8 @@
  * may set fields of it: it keeps no rate, opens at once, and is content with any quantiser. It forgets what it is told
  * to, reopens to and from speed 0, and yields as many slices as the config says. */
 struct codec trial_codec(uint32_t delay, enum codec_change bitrate, enum codec_change framerate);
+/* In another process: the codec that a session was opened with last, as this process has it. */
+const struct codec *trial_offered(void);
 
 /* ---- Switches --------------------------------------------------------------------------------------------------- */
 
@@ -53,15 +57,21 @@ void trial_lie(enum trial_honesty honesty);
 /* Bytes of key frames and of other access units, at least those of a struct trial_unit and at most TRIAL_UNIT_MOST. */
 #define TRIAL_UNIT_MOST 16384
 void trial_sizes(uint32_t key, uint32_t other);
-/* The quantiser of pictures from now on. */
+/* The quantiser of pictures from now on, and their layer with its count (codec.h). */
 void trial_qp(uint32_t qp);
+void trial_layer(uint32_t layer, uint32_t tl0);
+
+/* From now on, wider pictures than this are granted no higher bitrate than that. */
+void trial_restrict(uint32_t width, uint32_t bitrate_kbps);
 
 /* Encode waits before each picture until trial_let_go. A session whose codec is held does not close. */
 void trial_hold(void);
 /* Open waits, after it was recorded; encode waits before each slice but the first. */
 void trial_hold_open(void);
 void trial_hold_slices(void);
-/* All three. */
+/* Reconfigure waits, after it was recorded. */
+void trial_hold_reconfigure(void);
+/* All of them. */
 void trial_let_go(void);
 /* Waits until one of them waits. */
 void trial_await_held(void);
@@ -83,6 +93,9 @@ struct trial_record {
 
 /* Calls so far; failed ones count. */
 uint32_t trial_count(enum trial_call call);
+/* Waits until there were so many: a session that was closed has ended by then apart, but for what its worker clears up.
+ */
+void trial_await_calls(enum trial_call call, uint32_t count);
 /* The call of that kind and index, from 0; only the first thousand of each kind are kept. */
 struct trial_record trial_recorded(enum trial_call call, uint32_t index);
 

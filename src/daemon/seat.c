@@ -14,7 +14,12 @@
 #include "session/session.h"
 
 #define SILENCE_US 10000000 /* of a client that asks for nothing */
-#define GRACE_US 300000     /* of a worker that should end */
+
+/* How long a worker that should end may still clear up. */
+#ifndef SEAT_GRACE_MS
+#define SEAT_GRACE_MS 300
+#endif
+#define GRACE_US (SEAT_GRACE_MS * INT64_C(1000))
 
 static void close_fd(int *fd)
 {
