@@ -197,8 +197,11 @@ END_TEST
 
 START_TEST(key_frames_come_on_request_only)
 {
-    culvert_session session = stream_open(
-        &(struct culvert_config){.size = sizeof(struct culvert_config), .fps_num = 60, .fps_den = 1, .speed = 10});
+    culvert_session session = stream_open(&(struct culvert_config){.size = sizeof(struct culvert_config),
+                                                                   .fps_num = 60,
+                                                                   .fps_den = 1,
+                                                                   .speed = 10,
+                                                                   .floor = CULVERT_FLOOR_OVERSHOOT});
     for (uint32_t i = 0; i < 200; i++) {
         struct culvert_frame frame = stream_frame(160, 120, i);
         /* A cut to another picture is no key frame; a request is. */
