@@ -140,9 +140,11 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
         envelope.msg_controllen = sizeof control;
     }
     ssize_t bytes;
+    bool reset = false;
+    /* A peer that ends with something unread resets the connection; what it had said lies behind that error. */
     do
         bytes = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (bytes < 0 && errno == EINTR);
+    while (bytes < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
     if (bytes < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? 0 : -errno;
     parcel->count = 0;
