@@ -23,6 +23,32 @@ static void settle_to(struct session *session, uint32_t number)
         stats_settle(counts, LOST);
 }
 
+/* Nobody will take what is queued. Of LATEST's frames, some were displaced before that. */
+static void settle_all(struct session *session)
+{
+    struct counts *counts = &session->stats.counts;
+    const struct queue_writer *writer = &session->submitter.writer;
+    const uint32_t displaced = writer->displaced - (uint32_t)counts->displaced;
+    const uint32_t queued = writer->submitted - (uint32_t)counts->taken;
+    const uint32_t skipped = displaced < queued ? displaced : queued;
+    counts->displaced += displaced;
+    counts->outcomes[SKIPPED] += skipped;
+    counts->settled += skipped;
+    counts->taken += queued;
+    while (counts->settled < counts->taken)
+        stats_settle(counts, LOST);
+}
+
+/* The same, and it makes room. */
+static void forsake(struct session *session)
+{
+    if (session->submitter.writer.submitted == (uint32_t)session->stats.counts.settled)
+        return;
+    settle_all(session);
+    queue_abandon(&session->submitter.writer);
+    session_broadcast(session);
+}
+
 void succession_bury(struct session *session)
 {
     struct remote *remote = session->remote;
@@ -47,7 +73,7 @@ void succession_end(struct session *session, int error, const char *why)
     remote_close(session, &remote->data);
     remote_close(session, &remote->control);
     remote->begun = false;
-    settle_to(session, session->submitter.writer.submitted);
+    settle_all(session);
     if (session->end != 0)
         return;
     session->end = error;
@@ -69,12 +95,8 @@ void succession_orphan(struct session *session)
     }
     if (!hopes)
         succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
-    else if (session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
-        settle_to(session, session->submitter.writer.submitted);
-        /* Nobody will take what is queued, so it makes room. */
-        queue_abandon(&session->submitter.writer);
-        session_broadcast(session);
-    }
+    else
+        forsake(session);
 }
 
 /* ---- Successors -------------------------------------------------------------------------------------------------- */
@@ -179,6 +201,7 @@ static void move_frames(struct session *session)
     struct remote *remote = session->remote;
     struct queue_writer *writer = &session->submitter.writer;
     const struct session_layout layout = session_layout(&session->config, session->codec);
+    settle_all(session);
     struct queue_writer old = *writer;
     queue_move(remote->next_frames->base, &old, writer);
     *queue_filling(writer) = *queue_filling(&old);
@@ -186,6 +209,7 @@ static void move_frames(struct session *session)
     region_unref(session->frames);
     session->frames = remote->next_frames;
     remote->next_frames = NULL;
+    remote->asked = false;
 }
 
 void succession_move(struct session *session)
@@ -195,6 +219,8 @@ void succession_move(struct session *session)
         return;
     if (remote->next_frames != NULL)
         move_frames(session);
+    else if (remote->asked)
+        forsake(session);
     else
         look_for_broker(session);
 }
