@@ -92,6 +92,40 @@ START_TEST(the_key_frame_after_a_death_waits_for_no_frame)
 }
 END_TEST
 
+static uint64_t packets_told(const char *name)
+{
+    struct culvert_listing listing = {.size = sizeof listing};
+    char why[256];
+    while (culvert_list(its_daemon.endpoint, listing.id, &listing, why, sizeof why) == 0)
+        if (strcmp(listing.name, name) == 0)
+            return listing.stats.packets;
+    return 0;
+}
+
+/* It dies with a message unread, which resets its connection. */
+START_TEST(what_a_process_had_said_before_it_died_is_received)
+{
+    start_with(NULL);
+    struct culvert_config config = guest_config(&its_daemon, "dying");
+    config.policy = CULVERT_POLICY_BLOCK;
+    struct guest guest = guest_open(&config);
+    const pid_t pid = own_daemon_worker(&its_daemon, "dying", 0);
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert(COMES(packets_told("dying") == 1, GUEST_PATIENCE_MS));
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    own_daemon_worker(&its_daemon, "dying", pid);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest.packet.frame, 1);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest.packet.frame, 2);
+    ck_assert_uint_eq(guest.packet.epoch, 2);
+    ck_assert_uint_eq(guest_end(&guest).encoded, 2);
+    stop();
+}
+END_TEST
+
 START_TEST(spares_that_die_are_replaced_and_nobody_notices)
 {
     start_with(NULL);
@@ -445,6 +479,7 @@ Suite *test_suite(void)
     TCase *processes = add_case(suite, "encoder processes");
     add_rows(processes, a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count, deaths);
     tcase_add_test(processes, the_key_frame_after_a_death_waits_for_no_frame);
+    tcase_add_test(processes, what_a_process_had_said_before_it_died_is_received);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
 #if HAVE_VPX
     tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);

@@ -274,6 +274,9 @@ static int patience(const struct broker *broker)
     const int of_http = broker->http != NULL ? http_timeout_ms(broker->http) : -1;
     if (of_http >= 0 && of_http < milliseconds)
         milliseconds = of_http;
+    const int64_t of_watchdog = notify_watchdog_interval_us(&broker->notify) / 2000;
+    if (of_watchdog > 0 && of_watchdog < milliseconds)
+        milliseconds = (int)of_watchdog;
     return milliseconds;
 }
 

@@ -50,10 +50,8 @@ int broker_check(const struct options *options, const char *program)
     char why[512] = "";
     struct rlimit files;
     tell(options->socket != NULL, "where to listen", options->socket != NULL ? options->socket : "pass --socket PATH");
-    tell(report_dir_works(options->crash_dir, why, sizeof why), "crash reports",
-         why[0] != '\0'               ? why
-         : options->crash_dir != NULL ? options->crash_dir
-                                      : "not kept");
+    const bool keeps = report_dir_works(options->crash_dir, why, sizeof why);
+    tell(keeps, "crash reports", why[0] != '\0' ? why : options->crash_dir != NULL ? options->crash_dir : "not kept");
     for (uint32_t i = 0; codec_at(i) != NULL; i++)
         tell(true, "codec", codec_at(i)->name);
     getrlimit(RLIMIT_NOFILE, &files);

@@ -26,7 +26,7 @@ struct remote {
     bool listening;
     bool begun;                  /* the worker was told where to start */
     bool owes_state;             /* what is wanted did not fit into the socket */
-    bool asked;                  /* a new broker was asked for a session */
+    bool asked;                  /* a new broker was asked for a session, and the frames have not moved there */
     uint32_t incarnations;       /* workers that were told to start */
     uint32_t inserted;           /* pictures since the frame taken last */
     bool primed;                 /* the present worker was to insert from the frame that its predecessor had */

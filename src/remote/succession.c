@@ -27,6 +27,32 @@ static void settle_to(struct session *session, uint32_t number)
         stats_settle(counts, LOST);
 }
 
+/* Nobody will take what is queued. Of LATEST's frames, some were displaced before that. */
+static void settle_all(struct session *session)
+{
+    struct counts *counts = &session->stats.counts;
+    const struct queue_writer *writer = &session->submitter.writer;
+    const uint32_t displaced = writer->displaced - (uint32_t)counts->displaced;
+    const uint32_t queued = writer->submitted - (uint32_t)counts->taken;
+    const uint32_t skipped = displaced < queued ? displaced : queued;
+    counts->displaced += displaced;
+    counts->outcomes[SKIPPED] += skipped;
+    counts->settled += skipped;
+    counts->taken += queued;
+    while (counts->settled < counts->taken)
+        stats_settle(counts, LOST);
+}
+
+/* The same, and it makes room. */
+static void forsake(struct session *session)
+{
+    if (session->submitter.writer.submitted == (uint32_t)session->stats.counts.settled)
+        return;
+    settle_all(session);
+    queue_abandon(&session->submitter.writer);
+    session_broadcast(session);
+}
+
 void succession_bury(struct session *session)
 {
     struct remote *remote = session->remote;
@@ -51,7 +77,7 @@ void succession_end(struct session *session, int error, const char *why)
     remote_close(session, &remote->data);
     remote_close(session, &remote->control);
     remote->begun = false;
-    settle_to(session, session->submitter.writer.submitted);
+    settle_all(session);
     if (session->end != 0)
         return;
     session->end = error;
@@ -73,13 +99,8 @@ void succession_orphan(struct session *session)
     }
     if (!hopes)
         succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
-    else if (session->config.policy != CULVERT_POLICY_LATEST &&
-             session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
-        /* Nobody will take what is queued, so it makes room; in a mailbox the next frame displaces it. */
-        settle_to(session, session->submitter.writer.submitted);
-        queue_abandon(&session->submitter.writer);
-        session_broadcast(session);
-    }
+    else
+        forsake(session);
 }
 
 /* ---- Successors -------------------------------------------------------------------------------------------------- */
@@ -187,6 +208,7 @@ static void move_frames(struct session *session)
 {
     struct remote *remote = session->remote;
     struct queue_writer *writer = &session->submitter.writer;
+    settle_all(session);
     struct queue_writer old = *writer;
     queue_move(remote->next_frames->base, &old, writer);
     *queue_filling(writer) = *queue_filling(&old);
@@ -196,6 +218,7 @@ static void move_frames(struct session *session)
     region_unref(session->frames);
     session->frames = remote->next_frames;
     remote->next_frames = NULL;
+    remote->asked = false;
 }
 
 void succession_move(struct session *session)
@@ -205,6 +228,8 @@ void succession_move(struct session *session)
         return;
     if (remote->next_frames != NULL)
         move_frames(session);
+    else if (remote->asked)
+        forsake(session);
     else
         look_for_broker(session);
 }

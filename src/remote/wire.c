@@ -141,10 +141,11 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
         envelope.msg_controllen = CMSG_LEN(WIRE_FDS * sizeof(int));
     }
     ssize_t bytes;
+    bool reset = false;
+    /* A peer that ends with something unread resets the connection; what it had said lies behind that error. */
     do
         bytes = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    /* That the other end closed before it read everything is told once, and before what it has said. */
-    while (bytes < 0 && (errno == EINTR || errno == ECONNRESET));
+    while (bytes < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
     if (bytes < 0)
         return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     parcel->count = 0;
