@@ -193,12 +193,13 @@ void witness_round(struct witness *witness, const char *round)
 {
     char what[256];
     const int64_t deadline = clock_now() + (witness->weighs ? 1 : 5) * SECOND;
-    while (!is_as_before(witness, false) && clock_now() < deadline)
+    bool clean;
+    while (!(clean = is_as_before(witness, false)) && clock_now() < deadline)
         rest();
-    const bool alive = kill(witness->broker, 0) == 0 && answers(witness);
-    const bool clean = is_as_before(witness, false), calm = nobody_died(witness), beside = beside_goes_on();
     if (!clean)
         is_as_before(witness, true);
+    const bool alive = kill(witness->broker, 0) == 0 && answers(witness);
+    const bool calm = nobody_died(witness), beside = beside_goes_on();
     if (!alive || !calm || !beside)
         printf("# %s %s %s\n", alive ? "" : "the broker does not answer", calm ? "" : "a worker died",
                beside ? "" : "the session beside has a fault");
