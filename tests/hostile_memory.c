@@ -82,7 +82,7 @@ static void scribble_at(struct witness *witness, const struct target *target)
     bool begun = true;
     const int64_t end = clock_now() + 1500000;
     for (int i = 0; i < 6 || (i < 60 && clock_now() < end); i++)
-        begun &= stream(witness, target, CULVERT_POLICY_LATEST + (uint32_t)i % 3, 60);
+        begun &= stream(witness, target, CULVERT_POLICY_LATEST + (uint32_t)i % 3, witness->weighs ? 60 : 300);
     snprintf(text, sizeof text, "%s written into while streams run", target->name);
     if (!begun)
         printf("# no session could be opened\n");
@@ -174,6 +174,8 @@ static const struct breach {
     {"a pts that runs backwards", CULVERT_POLICY_LATEST, pts_backwards},
 };
 
+enum { BREACHES = sizeof breaches / sizeof breaches[0] };
+
 static void breach(struct witness *witness, const struct breach *breach)
 {
     struct raw raw;
@@ -210,14 +212,15 @@ static void share_slot(struct witness *witness)
 void hostile_memory(struct witness *witness)
 {
     beside_begin(witness);
-    for (size_t i = 0; i < sizeof breaches / sizeof breaches[0]; i++)
+    for (size_t i = 0; i < BREACHES; i++)
         breach(witness, &breaches[i]);
     witness_round(witness, "each breach");
     share_slot(witness);
     witness_round(witness, "a slot used twice");
     for (size_t i = 0; i < TARGETS; i++)
         scribble_at(witness, &targets[i]);
-    witness_say(witness, witness_logged(witness, "has broken the rules of the shared memory") > 20,
+    /* How a worker ends that has cut its host off: its broker may have seen the host go by then. */
+    witness_say(witness, witness_logged(witness, "exited with status 3") >= BREACHES + 5,
                 "streams were cut off for that");
     beside_end(witness);
     witness_round(witness, "all of it");
