@@ -7,6 +7,7 @@
 #include "hostile.h"
 
 #define CROWD 200
+#define IDLE 8 /* clients that want nothing, and take no place of a session's */
 #define PATIENCE_MS 20000
 
 /* ---- Many at once ------------------------------------------------------------------------------------------------ */
@@ -115,7 +116,13 @@ void hostile_limits(struct witness *witness, const char *option, const char *rem
 {
     char text[160];
     bool told = false;
+    struct raw idle[IDLE];
+    const int idlers = strcmp(option, "--sessions") == 0 ? IDLE : 0;
+    for (int i = 0; i < idlers; i++)
+        raw_connect(&idle[i], witness->socket);
     const int count = open_all(witness, CROWD, &told, remedy);
+    for (int i = 0; i < idlers; i++)
+        raw_close(&idle[i]);
     snprintf(text, sizeof text, "%s: the first session too many is refused, and told \"%s\"", option, remedy);
     witness_say(witness, count > 0 && count < CROWD && told, text);
     close_all(count);

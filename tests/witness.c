@@ -121,7 +121,8 @@ int witness_logged(const struct witness *witness, const char *text)
  * is a death. */
 static bool nobody_died(struct witness *witness)
 {
-    static const char *const deaths[] = {"died of", "showed no life", "ended by itself", "ERROR: ", "runtime error"};
+    static const char *const deaths[] = {"died of",         "died too often", "showed no life",
+                                         "ended by itself", "ERROR: ",        "runtime error"};
     int found = 0;
     for (size_t i = 0; i < sizeof deaths / sizeof deaths[0]; i++)
         found += count_lines(witness, witness->log_seen, deaths[i], true);
