@@ -15,7 +15,7 @@ static bool can_be(const struct session *session, const struct counts *now)
     const uint32_t ahead = session->submitter.writer.submitted - (uint32_t)now->taken;
     uint64_t sum = 0;
     for (int i = 0; i < OUTCOMES; i++) {
-        if (now->outcomes[i] < before->outcomes[i])
+        if (now->outcomes[i] < before->outcomes[i] || now->outcomes[i] > now->settled)
             return false;
         sum += now->outcomes[i];
     }
