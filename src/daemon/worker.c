@@ -24,6 +24,12 @@ static bool listen_to_host(struct session *session)
     struct worker *worker = session->remote;
     worker_hear(worker);
     worker_tell(worker);
+    /* One that is never idle lives too. Nothing is read yet that the lock guards. */
+    if (clock_now() >= worker->pulse_at) {
+        pthread_mutex_unlock(&session->lock);
+        worker_pulse(worker);
+        pthread_mutex_lock(&session->lock);
+    }
     return !worker->stuck;
 }
 
