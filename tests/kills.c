@@ -42,6 +42,7 @@ struct stream {
     culvert_session session;
     pthread_t player, viewer;
     _Atomic int64_t killed_at; /* 0: it is well */
+    atomic_bool begun;         /* a packet has come */
     int64_t *times;            /* nanoseconds from each death to its key frame */
     uint32_t recoveries;
     uint64_t packets, bytes, units;
@@ -60,7 +61,7 @@ static struct own_daemon its_daemon;
 static uint8_t *texture;
 static atomic_bool over;
 static atomic_uint warm; /* streams that have had their share of the first kills */
-static pthread_barrier_t measured;
+static atomic_bool measured;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char why[WHY]; /* what went wrong first */
 
@@ -142,6 +143,7 @@ static void show(struct stream *stream, struct eye *eye, const struct culvert_pa
     eye->pts = packet->pts;
     eye->frame = packet->frame;
     eye->epoch = packet->epoch;
+    atomic_store(&stream->begun, true);
     stream->packets++;
     stream->bytes += bytes;
 }
@@ -195,8 +197,8 @@ static void kill_worker(struct stream *stream, int64_t frame_at, uint32_t *state
 static void be_measured(void)
 {
     atomic_fetch_add(&warm, 1);
-    pthread_barrier_wait(&measured);
-    pthread_barrier_wait(&measured);
+    while (!atomic_load(&measured) && !atomic_load(&over))
+        sleep_ms(1);
 }
 
 static void *play(void *argument)
@@ -208,7 +210,7 @@ static void *play(void *argument)
     bool was_measured = false;
     for (uint32_t i = 0; !atomic_load(&over); i++) {
         submit(stream, i);
-        const bool well = atomic_load(&stream->killed_at) == 0;
+        const bool well = atomic_load(&stream->begun) && atomic_load(&stream->killed_at) == 0;
         if (well)
             well_at = milliseconds();
         else if (milliseconds() - well_at > PATIENCE_MS)
@@ -371,14 +373,14 @@ static void stream_all(uint32_t kills, struct holdings *before, struct holdings 
         streams[i].kills_wanted = streams[i].spared ? 0 : (kills + share - 1 - (uint32_t)i) / share;
         open_stream(&streams[i]);
     }
-    pthread_barrier_init(&measured, NULL, STREAMS + 1);
     for (size_t i = 0; i < STREAMS; i++) {
         pthread_create(&streams[i].viewer, NULL, view, &streams[i]);
         pthread_create(&streams[i].player, NULL, play, &streams[i]);
     }
-    pthread_barrier_wait(&measured);
+    while (atomic_load(&warm) < STREAMS && !atomic_load(&over))
+        sleep_ms(1);
     *before = look_at_rest(NULL);
-    pthread_barrier_wait(&measured);
+    atomic_store(&measured, true);
     for (size_t i = 0; i < STREAMS - 1; i++)
         pthread_join(streams[i].player, NULL);
     *after = look_at_rest(before);
@@ -433,7 +435,11 @@ int main(int argc, char **argv)
     make_texture();
     stream_all(kills, &before, &after);
     const int failures = judge(most_ns, &before, &after);
-    own_daemon_remove(&its_daemon);
+    /* What it said tells why a process died that nobody killed. */
+    if (failures == 0)
+        own_daemon_remove(&its_daemon);
+    else
+        printf("# culvertd's log and reports are left in %s\n", its_daemon.dir);
     free(texture);
     for (size_t i = 0; i < STREAMS; i++)
         free(streams[i].times);

@@ -205,6 +205,27 @@ START_TEST(a_frame_that_kills_its_process_is_lost_and_not_sent_again)
 }
 END_TEST
 
+/* Its queue is never empty, so it never sleeps. */
+START_TEST(a_process_that_is_never_idle_is_not_taken_for_one_that_hangs)
+{
+    start_with((const char *const[]){"--hang", "2000", NULL});
+    struct culvert_config config = guest_config(&its_daemon, "busy");
+    config.codec = CULVERT_CODEC_VP9;
+    config.speed = CULVERT_SPEED_SLOWEST;
+    config.policy = CULVERT_POLICY_BLOCK;
+    struct guest guest = guest_open(&config);
+    guest.width = 640;
+    guest.height = 480;
+    for (const int64_t until = milliseconds() + 5000; milliseconds() < until;) {
+        ck_assert_int_ge(guest_submit(&guest), 0);
+        while (guest_receive(&guest, 0) == 0)
+            continue;
+    }
+    ck_assert_uint_eq(guest_end(&guest).restarts, 0);
+    stop();
+}
+END_TEST
+
 START_TEST(a_frame_behind_the_one_that_kills_is_encoded)
 {
     start_with(NULL);
@@ -483,6 +504,7 @@ Suite *test_suite(void)
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
 #if HAVE_VPX
     tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
+    tcase_add_test(processes, a_process_that_is_never_idle_is_not_taken_for_one_that_hangs);
     tcase_add_test(processes, a_frame_behind_the_one_that_kills_is_encoded);
 #endif
     tcase_add_test(processes, several_deaths_in_a_short_time_end_the_session_with_crashed_and_only_that);
