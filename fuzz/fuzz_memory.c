@@ -8,6 +8,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FRESH 0x80000000u
 
+/* -128 to 127, as what is to be added. */
+static uint32_t signed_byte(struct input *input)
+{
+    return (uint32_t)input_byte(input) - 128;
+}
+
 static void begin(struct world *world)
 {
     struct wire_start start = world_start(world);
@@ -32,7 +38,7 @@ static void move_index(struct world *world)
 {
     const size_t index = input_byte(&world->input) % 6;
     _Atomic uint32_t *word = (void *)((uint8_t *)world->writer.shared + index * CACHE_LINE);
-    atomic_fetch_add(word, (uint32_t)(int8_t)input_byte(&world->input));
+    atomic_fetch_add(word, signed_byte(&world->input));
 }
 
 static void act(struct world *world)
@@ -61,7 +67,7 @@ static void act(struct world *world)
         break;
     }
     case 5:
-        world->writer.submitted += input_byte(input) - 128u;
+        world->writer.submitted += signed_byte(input);
         world_publish(world, -1, 0);
         break;
     case 6:
