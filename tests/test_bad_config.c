@@ -65,7 +65,7 @@ static const struct {
     {"scale", AT(scale), {1, 8}, {9, MOST}, CULVERT_E_RANGE},
     {"policy", AT(policy), {1, CULVERT_POLICY_REJECT}, {CULVERT_POLICY_REJECT + 1, MOST}, CULVERT_E_ARGUMENT},
     {"slots", AT(slots), {2, 4, 64}, {1, 3, 63, 65, 128, 0x80000000, MOST}, CULVERT_E_RANGE},
-    {"flags", AT(flags), {1, 2, 3}, {4, 0x80000000, MOST}, CULVERT_E_ARGUMENT},
+    {"flags", AT(flags), {1, 3, 7}, {8, 0x80000000, MOST}, CULVERT_E_ARGUMENT},
     {"resize", AT(resize), {1, CULVERT_RESIZE_CANVAS}, {CULVERT_RESIZE_CANVAS + 1, MOST}, CULVERT_E_ARGUMENT},
     {"filter", AT(filter), {CULVERT_FILTER_NEAREST}, {CULVERT_FILTER_NEAREST + 1, MOST}, CULVERT_E_ARGUMENT},
     {"warm", AT(warm), {1, 8}, {9, MOST}, CULVERT_E_RANGE},

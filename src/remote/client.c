@@ -261,7 +261,9 @@ static bool wait_for_news(struct session *session, int64_t deadline)
 
 static void wake(struct session *session)
 {
-    platform_signal(((struct remote *)session->remote)->wake);
+    /* One that was refused before it had anything has nobody who waits. */
+    if (session->remote != NULL)
+        platform_signal(((struct remote *)session->remote)->wake);
 }
 
 static void queued(struct session *session, uint32_t *submitted, uint32_t *displaced)
