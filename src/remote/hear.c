@@ -25,8 +25,8 @@ static bool can_be(const struct session *session, const struct counts *now)
 
 bool hear_is_plausible(const struct culvert_packet *packet)
 {
-    return packet->size == sizeof *packet && packet->pts >= 0 && packet->width >= 1 &&
-           packet->height >= 1 && packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
+    return packet->size == sizeof *packet && packet->pts >= 0 && packet->width >= 1 && packet->height >= 1 &&
+           packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
 }
 
 static bool hear_packet(struct session *session, const struct wire_report *report)
