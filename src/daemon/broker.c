@@ -98,9 +98,9 @@ static bool begin(struct broker *broker, const struct options *options, const ch
     broker->pool = (struct pool){.program = program, .memory = options->worker_memory, .wanted = options->spares};
     if (notify_open(&broker->notify, why, size) < 0)
         say("warning", "%s", why);
-    const uint64_t possible = sessions_by_descriptors(options);
-    if (broker->options.all.sessions == 0 || broker->options.all.sessions > possible)
-        broker->options.all.sessions = possible;
+    broker->room_most = sessions_by_descriptors(options);
+    if (broker->options.all.sessions == 0 || broker->options.all.sessions > broker->room_most)
+        broker->options.all.sessions = broker->room_most;
     if (!listen_there(broker, why, size) || !report_dir_works(options->crash_dir, why, size))
         return false;
     broker->reserve = open_reserve();
@@ -136,10 +136,8 @@ static void turn_away(struct broker *broker, const char *why)
 static void accept_clients(struct broker *broker)
 {
     for (int i = 0; i < 16; i++) {
-        if (broker->count >= broker->options.all.sessions) {
-            turn_away(broker,
-                      "culvertd has as many clients as it can have: close sessions, or raise --sessions or "
-                      "RLIMIT_NOFILE");
+        if (broker->count >= broker->room_most) {
+            turn_away(broker, "culvertd has as many clients as it can have: close sessions, or raise RLIMIT_NOFILE");
             return;
         }
         const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

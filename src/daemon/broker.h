@@ -82,6 +82,7 @@ struct broker {
     struct pool pool;
     struct seat **seats;
     uint32_t count, room; /* of seats */
+    uint64_t room_most;   /* for which there are descriptors */
     uint32_t last_id;
     bool draining, over;
     int64_t drain_until;

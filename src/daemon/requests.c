@@ -198,8 +198,12 @@ void request_watch(struct broker *broker, struct seat *seat, struct wire_watch *
     char why[BROKER_WHY];
     watch->name[sizeof watch->name - 1] = '\0';
     struct seat *watched = find_named(broker, seat, watch->name);
-    if (watched != NULL && connect_watcher(seat, watched))
+    if (watched != NULL && connect_watcher(seat, watched)) {
+        /* All that this connection was for: else its client could leave answers unread, and their descriptors with
+         * them, up to the most that the system lets culvertd have. */
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, 0, NULL);
         return;
+    }
     snprintf(why, sizeof why, "no session '%s' that this user may watch: culvert top lists them", watch->name);
     seat_dismiss(broker, seat, METRICS_CLOSE_GONE, watched == NULL ? CULVERT_E_HANDLE : CULVERT_E_LIMIT, why);
 }

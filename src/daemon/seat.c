@@ -225,18 +225,19 @@ static void hear_ready(struct broker *broker, struct seat *seat, struct wire_rea
         seat_dismiss(broker, seat, METRICS_CLOSE_LIMIT, ready->error, ready->text);
 }
 
-void seat_hear_worker(struct broker *broker, struct seat *seat)
+/* False: it has said all that it said. */
+static bool hear_worker(struct broker *broker, struct seat *seat)
 {
     struct wire_parcel parcel;
     const int result = wire_receive(seat->worker.socket, WIRE_MASK(WIRE_READY) | WIRE_MASK(WIRE_PULSE), &parcel);
     if (result == -EAGAIN)
-        return;
+        return false;
     if (result != 1) {
         /* It is dying, or says what it must not: its status comes. */
         close_fd(&seat->worker.socket);
         if (seat->kill_at == CLOCK_NEVER)
             seat->kill_at = clock_now() + GRACE_US;
-        return;
+        return false;
     }
     seat->heard_at = clock_now();
     if (parcel.message.header.kind == WIRE_READY) {
@@ -245,6 +246,12 @@ void seat_hear_worker(struct broker *broker, struct seat *seat)
         seat->pulse = parcel.message.pulse;
         metrics_pulse(&broker->metrics, &seat->counted, &seat->pulse.stats, &seat->pulse.total);
     }
+    return true;
+}
+
+void seat_hear_worker(struct broker *broker, struct seat *seat)
+{
+    hear_worker(broker, seat);
 }
 
 /* ---- Deaths ------------------------------------------------------------------------------------------------------ */
@@ -290,9 +297,9 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     const pid_t pid = seat->worker.pid;
     const bool done = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE;
     metrics_worker_end(&broker->metrics, status, seat->hung);
-    /* What it said last. */
-    while (seat->worker.socket >= 0 && !seat->ready && seat->control >= 0)
-        seat_hear_worker(broker, seat);
+    /* What it said last. Its end may live on: a worker that was taken over can have sent it to its client. */
+    while (seat->worker.socket >= 0 && !seat->ready && seat->control >= 0 && hear_worker(broker, seat))
+        continue;
     report_keep(broker->options.crash_dir, seat->worker.crash, seat->config.name, pid, path, sizeof path);
     if (path[0] != '\0')
         metrics_crash_report(&broker->metrics);
@@ -310,6 +317,9 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_VIOLATION)
         seat_dismiss(broker, seat, METRICS_CLOSE_VIOLATION, CULVERT_E_ARGUMENT,
                      "the client has broken the rules of the shared memory: its session is cut off");
+    else if (done)
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, CULVERT_E_ARGUMENT,
+                     "the client has closed the socket to its encoder process: its session ends");
     else
         replace(broker, seat);
 }

@@ -5,6 +5,7 @@
 #include <libavutil/common.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,14 +19,6 @@
 #include "session/session.h"
 
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
-
-static bool listen_to_host(struct session *session)
-{
-    struct worker *worker = session->remote;
-    worker_hear(worker);
-    worker_tell(worker);
-    return !worker->stuck;
-}
 
 static bool vet(struct session *session, const struct frame *frame)
 {
@@ -48,6 +41,27 @@ static void hear_broker(struct worker *worker)
         worker_watch(worker, parcel.fds[0]);
     else if (result != -EAGAIN)
         worker->broker_gone = worker->session->closing = true;
+}
+
+/* One that always finds work never sleeps, and shows life all the same. The lock is worker_pulse's to take; no other
+ * thread here knows the session. */
+static void show_life(struct worker *worker)
+{
+    if (clock_now() < worker->pulse_at)
+        return;
+    pthread_mutex_unlock(&worker->session->lock);
+    worker_pulse(worker);
+    hear_broker(worker);
+    pthread_mutex_lock(&worker->session->lock);
+}
+
+static bool listen_to_host(struct session *session)
+{
+    struct worker *worker = session->remote;
+    show_life(worker);
+    worker_hear(worker);
+    worker_tell(worker);
+    return !worker->stuck;
 }
 
 static int milliseconds_until(int64_t deadline)
@@ -83,20 +97,20 @@ const struct reporter reporter_worker = {
 
 /* ---- Before and after -------------------------------------------------------------------------------------------- */
 
-/* Waits for a message of that kind, until either end of the worker is gone. */
-static bool await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
+/* Waits for a message of that kind: 1, 0 when either end of the worker is gone, negative: what came is none. */
+static int await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
 {
     const bool assigned = worker->session != NULL;
     for (;;) {
         const int result = wire_receive(socket, WIRE_MASK(kind), parcel);
         if (result != -EAGAIN)
-            return result == 1;
+            return result;
         struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = worker->broker, .events = 0}};
         if (assigned)
             worker_pulse(worker);
         poll(fds, 2, assigned ? WORKER_PULSE_US / 1000 : -1);
         if (fds[1].revents & (POLLHUP | POLLERR))
-            return false;
+            return 0;
     }
 }
 
@@ -142,7 +156,7 @@ static bool take_assignment(struct worker *worker)
 {
     struct wire_parcel parcel;
     struct wire_ready ready = {0};
-    if (!await(worker, worker->broker, WIRE_ASSIGN, &parcel))
+    if (await(worker, worker->broker, WIRE_ASSIGN, &parcel) != 1)
         return false;
     ready.error = prepare(worker, &parcel, ready.text);
     wire_discard(&parcel);
@@ -165,12 +179,16 @@ static int encode(struct worker *worker)
 {
     struct session *session = worker->session;
     struct wire_parcel parcel;
-    if (!await(worker, worker->host, WIRE_START, &parcel))
-        return WORKER_DONE;
+    const int result = await(worker, worker->host, WIRE_START, &parcel);
+    if (result != 1)
+        return result < 0 ? WORKER_VIOLATION : WORKER_DONE;
     if (!worker_start(worker, &parcel.message.start))
         return WORKER_VIOLATION;
     worker->started = true;
     encoder_run(session);
+    /* Neither closed nor at its end: the queue's indices were none. */
+    if (!session->closing && !atomic_load(&session->finishing))
+        worker_blame(worker, "indices that a queue cannot have");
     linger(worker);
     return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;
 }

@@ -28,6 +28,7 @@ struct worker {
     bool started;       /* it was told where */
     bool host_gone, broker_gone;
     const char *violation;  /* what the host did that it must not; NULL: nothing */
+    int64_t taken_pts;      /* of the frame taken last; -1: there was none */
     int64_t pulse_at;       /* clock_now */
     uint32_t width, height; /* visible, of the last packet */
 };
@@ -39,6 +40,8 @@ int worker_run(void);
 
 /* ---- worker_hears.c ---------------------------------------------------------------------------------------------- */
 
+/* The host has done what it must not: the first that is found ends the session. */
+void worker_blame(struct worker *worker, const char *what);
 /* Takes in what the host has said. */
 void worker_hear(struct worker *worker);
 /* Where the worker before it stopped. False: it is no start. */

@@ -9,7 +9,7 @@
 #include "session/session.h"
 #include "session/submit.h"
 
-static void blame(struct worker *worker, const char *what)
+void worker_blame(struct worker *worker, const char *what)
 {
     if (worker->violation == NULL)
         worker->violation = what;
@@ -78,6 +78,52 @@ static bool apply_state(struct worker *worker, const struct wire_state *state)
     return true;
 }
 
+/* ---- Frames ------------------------------------------------------------------------------------------------------ */
+
+static bool shape_is_possible(const struct session *session, const struct frame *frame)
+{
+    char why[CODEC_WHY];
+    if (frame->width < 2 || frame->height < 2 || submit_check_size(session, frame->width, frame->height, why) < 0 ||
+        frame->aspect_num < 1 || frame->aspect_den < 1 || frame->aspect_num > SUBMIT_ASPECT_MOST ||
+        frame->aspect_den > SUBMIT_ASPECT_MOST)
+        return false;
+    const struct codec_geometry geometry = session_geometry(session, frame);
+    return frame->matrix <= CULVERT_MATRIX_BT709 && frame->range <= CULVERT_RANGE_FULL &&
+           (frame->primaries == 1 || frame->primaries == 2) && (frame->transfer == 2 || frame->transfer == 13) &&
+           session->codec->admit(&session->config, &geometry, &session->wanted.rate, why) == 0;
+}
+
+static bool frame_is_possible(struct worker *worker, const struct frame *frame)
+{
+    struct session *session = worker->session;
+    const int64_t now = clock_now();
+    /* What was told before the frame was published was perhaps not told before this worker listened last. */
+    worker_hear(worker);
+    const bool canvas = session->config.resize != CULVERT_RESIZE_CANVAS || session->canvas.width != 0;
+    const bool times = frame->pts >= 0 && frame->submitted_at >= 0 && frame->submitted_at <= frame->queued_at &&
+                       frame->queued_at <= now;
+    return canvas && times && shape_is_possible(session, frame);
+}
+
+/* Numbers rise, by one where none is displaced; so does pts. */
+static bool is_next(const struct worker *worker, const struct frame *frame)
+{
+    const struct session *session = worker->session;
+    const uint32_t step = frame->number - (uint32_t)session->stats.counts.taken;
+    const uint32_t most = session->config.policy == CULVERT_POLICY_LATEST ? INT32_MAX : 1;
+    return step >= 1 && step <= most && frame->pts > worker->taken_pts;
+}
+
+bool worker_vet(struct worker *worker, const struct frame *frame)
+{
+    if (is_next(worker, frame) && frame_is_possible(worker, frame)) {
+        worker->taken_pts = frame->pts;
+        return true;
+    }
+    worker_blame(worker, "a frame that submit would have refused");
+    return false;
+}
+
 /* ---- Start ------------------------------------------------------------------------------------------------------- */
 
 static bool counts_are_possible(const struct counts *counts)
@@ -105,57 +151,32 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
         return false;
     session->stats.counts = start->counts;
     encoder->packet_pts = session->sent_pts = start->packet_pts;
+    worker->taken_pts = start->primed ? queue_taken(&encoder->reader)->pts : -1;
     encoder->inserted = FFMIN(start->inserted, 1000000u);
     encoder->resumed = start->state.wanted.resumes;
-    encoder->holds = encoder->key_owed = start->primed && worker_vet(worker, queue_taken(&encoder->reader));
+    encoder->holds = encoder->key_owed = start->primed && frame_is_possible(worker, queue_taken(&encoder->reader));
+    encoder->succeeds = encoder->holds;
     return start->primed == encoder->holds;
-}
-
-/* ---- Frames ------------------------------------------------------------------------------------------------------ */
-
-static bool shape_is_possible(const struct session *session, const struct frame *frame)
-{
-    char why[CODEC_WHY];
-    if (frame->width < 2 || frame->height < 2 || submit_check_size(session, frame->width, frame->height, why) < 0 ||
-        frame->aspect_num < 1 || frame->aspect_den < 1 || frame->aspect_num > SUBMIT_ASPECT_MOST ||
-        frame->aspect_den > SUBMIT_ASPECT_MOST)
-        return false;
-    const struct codec_geometry geometry = session_geometry(session, frame);
-    return frame->matrix <= CULVERT_MATRIX_BT709 && frame->range <= CULVERT_RANGE_FULL &&
-           (frame->primaries == 1 || frame->primaries == 2) && (frame->transfer == 2 || frame->transfer == 13) &&
-           session->codec->admit(&session->config, &geometry, &session->wanted.rate, why) == 0;
-}
-
-bool worker_vet(struct worker *worker, const struct frame *frame)
-{
-    struct session *session = worker->session;
-    const int64_t now = clock_now();
-    /* What was told before the frame was published was perhaps not told before this worker listened last. */
-    worker_hear(worker);
-    const bool canvas = session->config.resize != CULVERT_RESIZE_CANVAS || session->canvas.width != 0;
-    const bool times = frame->pts >= 0 && frame->submitted_at >= 0 && frame->submitted_at <= frame->queued_at &&
-                       frame->queued_at <= now;
-    if (canvas && times && shape_is_possible(session, frame))
-        return true;
-    blame(worker, "a frame that submit would have refused");
-    return false;
 }
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */
 
+/* More than a socket holds, but not without end: a host may send them faster than they are read. */
+#define MESSAGES_AT_ONCE 1024
+
 static void hear_messages(struct worker *worker)
 {
     struct wire_parcel parcel;
-    while (!worker->session->closing) {
+    for (int i = 0; i < MESSAGES_AT_ONCE && !worker->session->closing; i++) {
         const int result = wire_receive(worker->host, WIRE_MASK(WIRE_STATE) | WIRE_MASK(WIRE_BELL), &parcel);
         if (result == -EAGAIN)
             return;
         if (result == 0)
             worker->host_gone = worker->session->closing = true;
         else if (result != 1)
-            blame(worker, "a message that is none");
+            worker_blame(worker, "a message that is none");
         else if (parcel.message.header.kind == WIRE_STATE && !apply_state(worker, &parcel.message.state))
-            blame(worker, "a state that no control call brings about");
+            worker_blame(worker, "a state that no control call brings about");
     }
 }
 
@@ -164,6 +185,8 @@ void worker_hear(struct worker *worker)
     struct session *session = worker->session;
     hear_messages(worker);
     const uint32_t released = atomic_load_explicit(&session->encoder.reader.shared->released, memory_order_acquire);
-    if (!outbox_released(&session->outbox, released))
-        blame(worker, "packets given back that it does not have");
+    /* Nor those that it was not told of yet. */
+    const bool known = released - session->outbox.tail <= worker->announced - session->outbox.tail;
+    if (!known || !outbox_released(&session->outbox, released))
+        worker_blame(worker, "packets given back that it does not have");
 }

@@ -128,13 +128,16 @@ static void released(struct session *session)
 
 /* ---- From the worker and the broker ------------------------------------------------------------------------------ */
 
+/* More than a socket holds: who sends without end is not read without end. */
+#define MESSAGES_AT_ONCE 1024
+
 /* A watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
 static bool drain_worker(struct session *session)
 {
     struct remote *remote = session->remote;
     const uint32_t kinds = remote->watches ? WIRE_MASK(WIRE_COPY) : WIRE_MASK(WIRE_REPORT) | WIRE_MASK(WIRE_NOTE);
     bool news = false;
-    while (remote->data >= 0 && !(remote->watches && outbox_reserve(&session->outbox) == NULL)) {
+    for (int i = 0; i < MESSAGES_AT_ONCE && remote->data >= 0 && watch_has_room(session); i++) {
         struct wire_parcel parcel;
         const int result = wire_receive(remote->data, kinds, &parcel);
         if (result == -EAGAIN)
@@ -173,7 +176,7 @@ static bool drain_broker(struct session *session)
     const uint32_t kinds = WIRE_MASK(WIRE_WORKER) | WIRE_MASK(WIRE_REFUSED) | WIRE_MASK(WIRE_OPENED);
     struct remote *remote = session->remote;
     bool news = false;
-    while (remote->control >= 0) {
+    for (int i = 0; i < MESSAGES_AT_ONCE && remote->control >= 0; i++) {
         struct wire_parcel parcel;
         const int result = wire_receive(remote->control, kinds, &parcel);
         if (result == -EAGAIN)

@@ -82,6 +82,9 @@ int endpoint_ask(int socket, enum wire_kind kind, void *request, size_t bytes, u
 {
     const int64_t deadline = clock_deadline(ENDPOINT_PATIENCE_MS);
     int result = wire_send(socket, kind, request, bytes, NULL, 0);
+    /* One that has closed already has said why. */
+    if (result == -EPIPE || result == -ECONNRESET)
+        result = -EAGAIN;
     while (result == 0 || result == -EAGAIN) {
         struct pollfd ready = {.fd = socket, .events = POLLIN};
         const int64_t left = deadline - clock_now();

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "remote/remote.h"
+#include "session/config.h"
 #include "session/session.h"
 
 /* ---- Reports ----------------------------------------------------------------------------------------------------- */
@@ -47,9 +48,17 @@ static bool hear_packet(struct session *session, const struct wire_report *repor
     return true;
 }
 
+/* What codecs compute with, in the host's process: of no encoder, or of one that was opened. */
+static bool is_rate(const struct codec_rate *rate)
+{
+    char why[CODEC_WHY];
+    return rate->bitrate_kbps == 0 || (config_check_bitrate(rate->bitrate_kbps, why) == 0 && rate->fps_num >= 1 &&
+                                       rate->fps_den >= 1 && rate->speed >= 0 && rate->speed <= 10);
+}
+
 static bool hear_report(struct session *session, const struct wire_report *report)
 {
-    if (!can_be(session, &report->counts))
+    if (!can_be(session, &report->counts) || !is_rate(&report->opened))
         return false;
     if ((report->flags & WIRE_PACKET) && !hear_packet(session, report))
         return false;

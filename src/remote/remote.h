@@ -15,12 +15,13 @@
 struct session;
 
 struct remote {
-    int control;     /* to the broker; negative: it has ended */
-    int data;        /* to the worker; negative: there is none at this moment */
-    int wake;        /* ends the wait of the thread that listens */
-    int poll;        /* epoll, for culvert_fd; negative: nobody asked */
-    bool watches;    /* another host's session: what comes are copies of its packets */
-    uint64_t copied; /* bytes of the packet that is coming */
+    int control;              /* to the broker; negative: it has ended */
+    int data;                 /* to the worker; negative: there is none at this moment */
+    int wake;                 /* ends the wait of the thread that listens */
+    int poll;                 /* epoll, for culvert_fd; negative: nobody asked */
+    bool watches;             /* another host's session: what comes are copies of its packets */
+    uint64_t copied, copying; /* bytes of the packet that is coming: so many are there, and will be */
+    uint8_t *room;            /* for it, in the outbox */
     bool listening;
     bool begun;                  /* the worker was told where to start */
     bool owes_state;             /* what is wanted did not fit into the socket */
@@ -51,6 +52,8 @@ struct culvert_listing;
 /* As the public calls; why holds CODEC_WHY bytes. The session that watches is one like any other. */
 int watch_list(const char *endpoint, uint32_t after, struct culvert_listing *listing, char *why);
 int watch_open(const char *endpoint, const char *name, struct session **session, char *why);
+/* Whether a piece of a packet can be taken in. */
+bool watch_has_room(struct session *session);
 /* A piece of a packet: false when it is none. */
 bool watch_hear(struct session *session, const struct wire_copy *copy);
 

@@ -65,23 +65,40 @@ int watch_open(const char *endpoint, const char *name, struct session **session,
     return error == 0 && *session == NULL ? CULVERT_E_MEMORY : error;
 }
 
+/* Between the pieces of a packet its room is kept, though all packets before it may have been given back. */
+bool watch_has_room(struct session *session)
+{
+    struct remote *remote = session->remote;
+    if (remote->watches && remote->copied == 0)
+        remote->room = outbox_reserve(&session->outbox);
+    return !remote->watches || remote->room != NULL;
+}
+
+/* False: the rest of a packet whose beginning was left out, or of another one than what came before. */
+static bool continues(struct remote *remote, const struct wire_copy *copy)
+{
+    if (copy->offset == 0) {
+        remote->copied = 0;
+        remote->copying = copy->bytes;
+    }
+    return copy->offset == remote->copied && copy->bytes == remote->copying;
+}
+
 bool watch_hear(struct session *session, const struct wire_copy *copy)
 {
     struct remote *remote = session->remote;
     const struct session_layout layout = session_layout(&session->config, session->codec);
     if (!hear_is_plausible(&copy->packet) || copy->bytes > layout.unit_bytes || copy->offset > copy->bytes)
         return false;
-    if (copy->offset == 0)
-        remote->copied = 0;
-    /* The rest of a packet whose beginning was left out. */
-    if (copy->offset != remote->copied)
+    if (!continues(remote, copy))
         return true;
     const size_t piece = (size_t)FFMIN(copy->bytes - copy->offset, (uint64_t)WIRE_CHUNK);
-    memcpy(outbox_reserve(&session->outbox) + copy->offset, copy->chunk, piece);
+    memcpy(remote->room + copy->offset, copy->chunk, piece);
     remote->copied += piece;
     if (remote->copied < copy->bytes)
         return true;
-    outbox_push(&session->outbox, &copy->packet, (size_t)copy->bytes);
+    remote->copied = remote->copying = 0;
+    outbox_push_at(&session->outbox, &copy->packet, (uint64_t)(remote->room - session->outbox.memory), copy->bytes);
     stats_bytes(&session->stats, &copy->packet, copy->bytes);
     session->sent_pts = copy->packet.pts;
     return true;

@@ -137,14 +137,16 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
     /* Without room for them the kernel keeps a peer's descriptors from coming in at all. */
     if (carries_fds(kinds)) {
         envelope.msg_control = &control;
-        envelope.msg_controllen = sizeof control;
+        /* Not CMSG_SPACE, whose padding has room for one more, which a sender could fill. */
+        envelope.msg_controllen = CMSG_LEN(WIRE_FDS * sizeof(int));
     }
     ssize_t bytes;
     do
         bytes = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (bytes < 0 && errno == EINTR);
+    /* That the other end closed before it read everything is told once, and before what it has said. */
+    while (bytes < 0 && (errno == EINTR || errno == ECONNRESET));
     if (bytes < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : errno == ECONNRESET ? 0 : -errno;
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     parcel->count = 0;
     collect(&envelope, parcel);
     const int result = bytes == 0 ? 0 : judge(parcel, kinds, (size_t)bytes);

@@ -121,7 +121,7 @@ unsigned due_next(const struct session *session, int64_t *since, int64_t *deadli
     const int64_t soon = work_insertion_time(encoder), asked = FFMAX(soon, encoder->order.asked_at);
     struct search search = {.now = clock_now(), .deadline = CLOCK_NEVER, .since = INT64_MAX};
     if (key_is_ungoverned(encoder, queue_taken(&encoder->reader)))
-        add(&search, DUE_KEY, asked);
+        add(&search, DUE_KEY, encoder->succeeds ? search.now : asked);
     if (key_is_asked_for(encoder))
         add(&search, DUE_KEY, key_moment(encoder, asked));
     if (recovery_is_due(encoder))

@@ -37,7 +37,7 @@ static void serve(struct encoder *encoder, const struct frame *frame, bool key)
     encoder->keys_by_frames = frame->key;
     encoder->keys_by_control = key ? encoder->order.keys : encoder->keys_by_control;
     encoder->resumed = encoder->order.resumes;
-    encoder->key_owed = encoder->missed = false;
+    encoder->key_owed = encoder->succeeds = encoder->missed = false;
 }
 
 uint32_t pending_begin(struct session *session, const struct codec_geometry *geometry, bool inserted, uint32_t wait_us)

@@ -1,0 +1,466 @@
+/* Encoder processes and clients that die: what is lost, what goes on, and what is given back. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "guest.h"
+#include "instrument.h"
+#include "own_daemon.h"
+#include "run.h"
+#include "stream.h"
+
+#define SPARES 2 /* culvertd's default */
+#define SECOND_MS 1000
+
+static struct own_daemon its_daemon;
+
+static void start_with(const char *const *options)
+{
+    own_daemon_create(&its_daemon);
+    own_daemon_start(&its_daemon, options);
+}
+
+static void stop(void)
+{
+    own_daemon_remove(&its_daemon);
+}
+
+static bool has_children(uint32_t alive)
+{
+    const struct process_children children = process_children(its_daemon.pid);
+    return children.alive == alive && children.zombies == 0;
+}
+
+/* ---- Encoder processes ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    int signal;
+    uint32_t codec, policy;
+} deaths[] = {
+    {SIGKILL, CULVERT_CODEC_NULL, CULVERT_POLICY_LATEST}, {SIGSEGV, CULVERT_CODEC_NULL, CULVERT_POLICY_BLOCK},
+    {SIGABRT, CULVERT_CODEC_NULL, CULVERT_POLICY_REJECT}, {SIGTERM, CULVERT_CODEC_NULL, CULVERT_POLICY_LATEST},
+    {SIGBUS, CULVERT_CODEC_H264, CULVERT_POLICY_LATEST},  {SIGKILL, CULVERT_CODEC_VP8, CULVERT_POLICY_BLOCK},
+    {SIGSEGV, CULVERT_CODEC_VP9, CULVERT_POLICY_REJECT},
+};
+
+START_TEST(a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count)
+{
+    if (!culvert_has_codec(deaths[_i].codec))
+        return;
+    start_with(NULL);
+    struct culvert_config config = guest_config(&its_daemon, "dying");
+    config.codec = deaths[_i].codec;
+    config.policy = deaths[_i].policy;
+    struct guest guest = guest_open(&config);
+    pid_t pid = 0;
+    for (uint32_t epoch = 1; epoch <= 4; epoch++) {
+        guest_reach(&guest, epoch);
+        pid = own_daemon_worker(&its_daemon, "dying", pid);
+        ck_assert_uint_eq(guest_stats(&guest).restarts, epoch - 1);
+        if (epoch < 4)
+            kill(pid, deaths[_i].signal);
+    }
+    const struct culvert_stats stats = guest_end(&guest);
+    ck_assert_uint_eq(stats.epochs, 4);
+    ck_assert_uint_le(stats.lost, stats.restarts);
+    stop();
+}
+END_TEST
+
+START_TEST(the_key_frame_after_a_death_waits_for_no_frame)
+{
+    start_with(NULL);
+    struct culvert_config config = guest_config(&its_daemon, "slow");
+    config.fps_num = 1, config.fps_den = 1;
+    struct guest guest = guest_open(&config);
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    const int64_t submitted_at = guest.packet.pts / 1000;
+    kill(own_daemon_worker(&its_daemon, "slow", 0), SIGKILL);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest.packet.epoch, 2);
+    ck_assert(guest.packet.flags & CULVERT_PACKET_INSERTED);
+    /* A frame interval is a second. */
+    if (!under_valgrind() && !WITH_ASAN)
+        ck_assert_int_lt(milliseconds() - submitted_at, 900);
+    ck_assert_uint_eq(guest_end(&guest).inserted, 1);
+    stop();
+}
+END_TEST
+
+START_TEST(spares_that_die_are_replaced_and_nobody_notices)
+{
+    start_with(NULL);
+    struct guest guest = guest_of(&its_daemon, "beside");
+    guest_flow(&guest);
+    const pid_t own = own_daemon_worker(&its_daemon, "beside", 0);
+    char command[128];
+    snprintf(command, sizeof command, "for p in $(pgrep -P %ld); do [ $p = %ld ] || kill -9 $p; done",
+             (long)its_daemon.pid, (long)own);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(system(command), 0);
+        struct guest other = guest_of(&its_daemon, "other");
+        guest_flow(&other);
+        ck_assert_uint_eq(guest_end(&other).lost, 0);
+    }
+    guest_flow(&guest);
+    ck_assert_uint_eq(guest_end(&guest).restarts, 0);
+    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
+    stop();
+}
+END_TEST
+
+#if HAVE_VPX
+#define SLOW_WIDTH 3840
+#define SLOW_HEIGHT 2160
+
+/* Half a second and more for a key frame: its process is inside the codec when it has used some of that. */
+static struct guest open_slow(const char *name)
+{
+    struct culvert_config config = guest_config(&its_daemon, name);
+    config.codec = CULVERT_CODEC_VP9;
+    config.speed = CULVERT_SPEED_SLOWEST;
+    config.threads = 1;
+    config.max_width = SLOW_WIDTH;
+    config.max_height = SLOW_HEIGHT;
+    struct guest guest = guest_open(&config);
+    guest.width = SLOW_WIDTH;
+    guest.height = SLOW_HEIGHT;
+    return guest;
+}
+
+static pid_t stop_inside_the_codec(const struct guest *guest, const char *name)
+{
+    const pid_t pid = own_daemon_worker(&its_daemon, name, 0);
+    ck_assert(COMES(process_cpu_ms(pid) >= 100, GUEST_PATIENCE_MS));
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_uint_eq(guest_stats(guest).settled, 0);
+    return pid;
+}
+
+START_TEST(a_frame_that_kills_its_process_is_lost_and_not_sent_again)
+{
+    start_with(NULL);
+    struct guest guest = open_slow("poisoned"), beside = guest_of(&its_daemon, "beside");
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(kill(stop_inside_the_codec(&guest, "poisoned"), SIGKILL), 0);
+    ck_assert(COMES(guest_stats(&guest).restarts == 1, GUEST_PATIENCE_MS));
+    ck_assert_uint_eq(guest_stats(&guest).lost, 1);
+    /* The next process has nothing to do: an encode would have begun, and taken less. */
+    const pid_t next = own_daemon_worker(&its_daemon, "poisoned", 0);
+    ck_assert_int_eq(guest_receive(&guest, 1500), CULVERT_E_AGAIN);
+    ck_assert_uint_lt(process_cpu_ms(next), 100);
+    guest.width = GUEST_WIDTH;
+    guest.height = GUEST_HEIGHT;
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest.packet.frame, 2);
+    char text[256];
+    ck_assert_int_eq(culvert_error_text(guest.session, text, sizeof text), 0);
+    ck_assert_ptr_nonnull(strstr(text, "died"));
+    const struct culvert_stats stats = guest_end(&guest);
+    ck_assert_uint_eq(stats.lost, 1);
+    ck_assert_uint_eq(stats.encoded, 1);
+    guest_flow(&beside);
+    ck_assert_uint_eq(guest_end(&beside).lost, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(a_frame_behind_the_one_that_kills_is_encoded)
+{
+    start_with(NULL);
+    struct guest guest = open_slow("poisoned");
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    const pid_t pid = stop_inside_the_codec(&guest, "poisoned");
+    guest.width = GUEST_WIDTH;
+    guest.height = GUEST_HEIGHT;
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest.packet.frame, 3);
+    const struct culvert_stats stats = guest_end(&guest);
+    ck_assert_uint_eq(stats.lost, 1);
+    ck_assert_uint_eq(stats.skipped, 1);
+    ck_assert_uint_eq(stats.encoded, 1);
+    stop();
+}
+END_TEST
+#endif
+
+/* Lets the session's processes die until it ends; every packet that was queued can still be received. */
+START_TEST(several_deaths_in_a_short_time_end_the_session_with_crashed_and_only_that)
+{
+    start_with((const char *const[]){"--deaths", "3/60", NULL});
+    struct guest beside = guest_of(&its_daemon, "beside"), guest = guest_of(&its_daemon, "dying");
+    pid_t pid = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        guest_reach(&guest, i + 1);
+        guest_flow(&beside);
+        const uint64_t packets = guest_stats(&guest).packets;
+        ck_assert_int_eq(guest_submit(&guest), 0);
+        ck_assert(COMES(guest_stats(&guest).packets > packets, GUEST_PATIENCE_MS));
+        pid = own_daemon_worker(&its_daemon, "dying", pid);
+        kill(pid, SIGSEGV);
+    }
+    const uint32_t last = guest.submitted;
+    int result;
+    while ((result = guest_receive(&guest, GUEST_PATIENCE_MS)) == 0)
+        continue;
+    ck_assert_int_eq(result, CULVERT_E_CRASHED);
+    ck_assert_uint_eq(guest.packet.frame, last);
+    ck_assert_int_eq(guest_receive(&guest, 0), CULVERT_E_CRASHED);
+    ck_assert_int_eq(guest_submit(&guest), CULVERT_E_CRASHED);
+    ck_assert_int_eq(culvert_request_keyframe(guest.session, NULL), CULVERT_E_CRASHED);
+    char text[256];
+    ck_assert_int_eq(culvert_error_text(guest.session, text, sizeof text), 0);
+    ck_assert_ptr_nonnull(strstr(text, "crash reports"));
+    const struct culvert_stats stats = guest_stats(&guest);
+    ck_assert_uint_eq(stats.restarts, 2);
+    ck_assert_uint_eq(stats.submitted, stats.settled);
+    ck_assert_int_eq(culvert_close(guest.session), 0);
+    guest_flow(&beside);
+    const struct culvert_stats well = guest_end(&beside);
+    ck_assert_uint_eq(well.restarts + well.lost, 0);
+    ck_assert_uint_eq(own_daemon_reports(&its_daemon), 3);
+    stop();
+}
+END_TEST
+
+START_TEST(deaths_that_are_far_apart_end_nothing)
+{
+    start_with((const char *const[]){"--deaths", "2/1", NULL});
+    struct guest guest = guest_of(&its_daemon, "dying");
+    pid_t pid = 0;
+    for (uint32_t epoch = 1; epoch <= 3; epoch++) {
+        guest_reach(&guest, epoch);
+        if (epoch == 3)
+            break;
+        pid = own_daemon_worker(&its_daemon, "dying", pid);
+        kill(pid, SIGKILL);
+        guest_reach(&guest, epoch + 1);
+        sleep_ms(1100);
+    }
+    ck_assert_uint_eq(guest_end(&guest).restarts, 2);
+    stop();
+}
+END_TEST
+
+START_TEST(a_process_that_hangs_is_killed_and_replaced)
+{
+    start_with((const char *const[]){"--hang", "1500", NULL});
+    struct guest guest = guest_of(&its_daemon, "hanging"), beside = guest_of(&its_daemon, "beside");
+    guest_flow(&guest);
+    guest_flow(&beside);
+    const pid_t pid = own_daemon_worker(&its_daemon, "hanging", 0);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    guest_reach(&guest, 2);
+    ck_assert(own_daemon_said(&its_daemon, "showed no life and was killed"));
+    ck_assert_uint_eq(guest_end(&guest).restarts, 1);
+    guest_flow(&beside);
+    const struct culvert_stats stats = guest_end(&beside);
+    ck_assert_uint_eq(stats.restarts + stats.lost, 0);
+    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
+    stop();
+}
+END_TEST
+
+#if HAVE_X264
+/* Too little for a large picture's encoder, enough for a small one's. */
+START_TEST(a_process_without_memory_fails_clearly_and_only_its_session)
+{
+    if (WITH_ASAN || WITH_TSAN)
+        return; /* their shadows are memory as well */
+    start_with((const char *const[]){"--worker-memory", "128", NULL});
+    struct culvert_config config = guest_config(&its_daemon, "large");
+    config.codec = CULVERT_CODEC_H264;
+    struct guest beside = guest_of(&its_daemon, "beside");
+    guest_flow(&beside);
+
+    char text[256];
+    culvert_session none = 0;
+    config.max_width = config.max_height = 8192;
+    ck_assert_int_eq(culvert_open(&config, &none, text, sizeof text), CULVERT_E_MEMORY);
+    ck_assert_ptr_nonnull(strstr(text, "no memory for frames of up to 8192x8192"));
+
+    config.max_width = config.max_height = 2048;
+    struct guest large = guest_open(&config);
+    large.width = large.height = 2048;
+    int result = 0;
+    ck_assert(
+        COMES(((void)guest_submit(&large), result = guest_receive(&large, 20)) != CULVERT_E_AGAIN, GUEST_PATIENCE_MS));
+    ck_assert_msg(result == CULVERT_E_CODEC || result == CULVERT_E_CRASHED, "%s", culvert_error_name(result));
+    ck_assert_int_eq(culvert_error_text(large.session, text, sizeof text), 0);
+    printf("# %s: %s\n", culvert_error_name(result), text);
+    ck_assert_str_ne(text, "");
+    const struct culvert_stats stats = guest_stats(&large);
+    ck_assert_uint_gt(stats.failed + stats.lost, 0);
+    ck_assert_int_eq(culvert_close(large.session), 0);
+    guest_flow(&beside);
+    const struct culvert_stats well = guest_end(&beside);
+    ck_assert_uint_eq(well.restarts + well.lost + well.failed, 0);
+    stop();
+}
+END_TEST
+#endif
+
+/* ---- Clients ----------------------------------------------------------------------------------------------------- */
+
+#define CLIENT_SESSIONS 3
+
+/* In a process of its own: sessions that stream, until it dies. */
+static void be_client(int ready)
+{
+    struct guest guests[CLIENT_SESSIONS];
+    for (int i = 0; i < CLIENT_SESSIONS; i++) {
+        guests[i] = guest_of(&its_daemon, "doomed");
+        guest_flow(&guests[i]);
+    }
+    for (bool told = false;; told = true) {
+        for (int i = 0; i < CLIENT_SESSIONS; i++)
+            guest_flow(&guests[i]);
+        if (!told && write(ready, "", 1) != 1)
+            _exit(1);
+    }
+}
+
+static pid_t start_client(void)
+{
+    int ends[2];
+    char byte;
+    ck_assert_int_eq(pipe(ends), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        allow_leaks();
+        be_client(ends[1]);
+    }
+    close(ends[1]);
+    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+    close(ends[0]);
+    return pid;
+}
+
+static bool is_as_before(uint32_t descriptors, uint32_t children)
+{
+    return process_descriptors(its_daemon.pid) == descriptors && has_children(children);
+}
+
+START_TEST(a_client_that_dies_gives_everything_back_within_a_second)
+{
+    start_with(NULL);
+    struct guest beside = guest_of(&its_daemon, "beside");
+    guest_flow(&beside);
+    ck_assert(COMES(has_children(SPARES + 1), GUEST_PATIENCE_MS));
+    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid);
+    uint64_t memory = 0;
+    for (int i = 0; i < 5; i++) {
+        const pid_t pid = start_client();
+        ck_assert(COMES(has_children(SPARES + 1 + CLIENT_SESSIONS), GUEST_PATIENCE_MS));
+        ck_assert_uint_gt(process_descriptors(its_daemon.pid), descriptors);
+        kill(pid, SIGKILL);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        ck_assert(COMES(is_as_before(descriptors, SPARES + 1), under_valgrind() ? 10 * SECOND_MS : SECOND_MS));
+        if (i == 0)
+            memory = process_memory_kb(its_daemon.pid);
+    }
+    if (!WITH_ASAN && !WITH_TSAN)
+        ck_assert_uint_le(process_memory_kb(its_daemon.pid), memory + 256);
+    guest_flow(&beside);
+    const struct culvert_stats stats = guest_end(&beside);
+    ck_assert_uint_eq(stats.restarts + stats.lost, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(a_client_that_closes_gives_everything_back_within_a_second)
+{
+    start_with(NULL);
+    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
+    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid), own = process_descriptors(getpid());
+    for (int i = 0; i < 10; i++) {
+        struct guest guest = guest_of(&its_daemon, "closing");
+        guest_flow(&guest);
+        if (i % 2 == 0)
+            guest_submit(&guest);
+        ck_assert_int_eq(culvert_close(guest.session), 0);
+        ck_assert(COMES(is_as_before(descriptors, SPARES), SECOND_MS));
+        ck_assert_uint_eq(process_descriptors(getpid()), own);
+    }
+    stop();
+}
+END_TEST
+
+/* Its processes see its sockets end though they have work; a stopped one is killed. */
+START_TEST(a_client_that_closes_while_its_process_hangs_gives_it_back_too)
+{
+    start_with(NULL);
+    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
+    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid);
+    struct guest guest = guest_of(&its_daemon, "hanging");
+    guest_flow(&guest);
+    ck_assert_int_eq(kill(own_daemon_worker(&its_daemon, "hanging", 0), SIGSTOP), 0);
+    ck_assert_int_eq(culvert_close(guest.session), 0);
+    ck_assert(COMES(is_as_before(descriptors, SPARES), SECOND_MS));
+    stop();
+}
+END_TEST
+
+/* ---- Crash reports ----------------------------------------------------------------------------------------------- */
+
+#define REPORTS_KEPT 100
+
+START_TEST(a_hundred_crash_reports_are_kept_and_the_oldest_go)
+{
+    start_with(NULL);
+    char path[160], newest[160], foreign[160];
+    for (int i = 0; i < REPORTS_KEPT + 20; i++) {
+        snprintf(path, sizeof path, "%s/10000000%02d-old-%d.crash", its_daemon.crashes, i % 50, i);
+        fclose(fopen(path, "w"));
+    }
+    snprintf(foreign, sizeof foreign, "%s/notes.crash", its_daemon.crashes);
+    fclose(fopen(foreign, "w"));
+    snprintf(newest, sizeof newest, "%s/1000000099-old-1.crash", its_daemon.crashes);
+    fclose(fopen(newest, "w"));
+    struct guest guest = guest_of(&its_daemon, "dying");
+    guest_reach(&guest, 1);
+    kill(own_daemon_worker(&its_daemon, "dying", 0), SIGSEGV);
+    guest_reach(&guest, 2);
+    guest_end(&guest);
+    ck_assert_uint_eq(own_daemon_reports(&its_daemon), REPORTS_KEPT + 1);
+    ck_assert_int_eq(access(newest, F_OK), 0);
+    ck_assert_int_eq(access(foreign, F_OK), 0);
+    ck_assert(own_daemon_said(&its_daemon, ", report in "));
+    stop();
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("survival");
+    TCase *processes = add_case(suite, "encoder processes");
+    add_rows(processes, a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count, deaths);
+    tcase_add_test(processes, the_key_frame_after_a_death_waits_for_no_frame);
+    tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
+#if HAVE_VPX
+    tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
+    tcase_add_test(processes, a_frame_behind_the_one_that_kills_is_encoded);
+#endif
+    tcase_add_test(processes, several_deaths_in_a_short_time_end_the_session_with_crashed_and_only_that);
+    tcase_add_test(processes, deaths_that_are_far_apart_end_nothing);
+    tcase_add_test(processes, a_process_that_hangs_is_killed_and_replaced);
+#if HAVE_X264
+    tcase_add_test(processes, a_process_without_memory_fails_clearly_and_only_its_session);
+#endif
+    TCase *clients = add_case(suite, "clients");
+    tcase_add_test(clients, a_client_that_dies_gives_everything_back_within_a_second);
+    tcase_add_test(clients, a_client_that_closes_gives_everything_back_within_a_second);
+    tcase_add_test(clients, a_client_that_closes_while_its_process_hangs_gives_it_back_too);
+    TCase *reports = add_case(suite, "crash reports");
+    tcase_add_test(reports, a_hundred_crash_reports_are_kept_and_the_oldest_go);
+    return suite;
+}
