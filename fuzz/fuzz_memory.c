@@ -61,7 +61,7 @@ static void act(struct world *world)
         break;
     }
     case 5:
-        world->writer.submitted += (uint32_t)(int8_t)input_byte(input);
+        world->writer.submitted += input_byte(input) - 128u;
         world_publish(world, -1, 0);
         break;
     case 6:

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,13 +101,14 @@ void seat_free(struct seat *seat)
     free(seat);
 }
 
-/* The worker sees its sockets end; one that does not is killed. */
+/* The worker sees its sockets end; one that does not is killed. It may have a last word. */
 static void let_go(struct seat *seat)
 {
     close_fd(&seat->data);
     close_fd(&seat->packets);
     close_fd(&seat->frames);
-    close_fd(&seat->worker.socket);
+    if (seat->worker.socket >= 0)
+        shutdown(seat->worker.socket, SHUT_WR);
     if (seat->worker.pid != 0 && seat->kill_at == CLOCK_NEVER)
         seat->kill_at = clock_now() + GRACE_US;
 }
@@ -219,6 +221,8 @@ static void introduce(struct broker *broker, struct seat *seat)
 static void hear_ready(struct broker *broker, struct seat *seat, struct wire_ready *ready)
 {
     ready->text[sizeof ready->text - 1] = '\0';
+    if (seat->control < 0)
+        return;
     if (ready->error == 0 && !seat->ready)
         introduce(broker, seat);
     else if (ready->error < 0)
@@ -242,7 +246,7 @@ static bool hear_worker(struct broker *broker, struct seat *seat)
     seat->heard_at = clock_now();
     if (parcel.message.header.kind == WIRE_READY) {
         hear_ready(broker, seat, &parcel.message.ready);
-    } else if (seat->id != 0 && parcel.message.pulse.stats.size != 0) {
+    } else if (seat->opened && parcel.message.pulse.stats.size != 0) {
         seat->pulse = parcel.message.pulse;
         metrics_pulse(&broker->metrics, &seat->counted, &seat->pulse.stats, &seat->pulse.total);
     }
@@ -298,7 +302,7 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     const bool done = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE;
     metrics_worker_end(&broker->metrics, status, seat->hung);
     /* What it said last. Its end may live on: a worker that was taken over can have sent it to its client. */
-    while (seat->worker.socket >= 0 && !seat->ready && seat->control >= 0 && hear_worker(broker, seat))
+    while (seat->worker.socket >= 0 && hear_worker(broker, seat))
         continue;
     report_keep(broker->options.crash_dir, seat->worker.crash, seat->config.name, pid, path, sizeof path);
     if (path[0] != '\0')

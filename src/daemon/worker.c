@@ -190,6 +190,9 @@ static int encode(struct worker *worker)
     if (!session->closing && !atomic_load(&session->finishing))
         worker_blame(worker, "indices that a queue cannot have");
     linger(worker);
+    /* What was counted since the last one. */
+    worker->pulse_at = 0;
+    worker_pulse(worker);
     return worker->violation != NULL ? WORKER_VIOLATION : WORKER_DONE;
 }
 

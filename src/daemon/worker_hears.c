@@ -29,7 +29,8 @@ static bool rate_is_possible(const struct session *session, const struct codec_r
            session->codec->admit(config, &session->newest, rate, why) == 0;
 }
 
-static bool canvas_is_possible(const struct session *session, const struct codec_geometry *canvas)
+static bool canvas_is_possible(const struct session *session, const struct codec_geometry *canvas,
+                               const struct codec_rate *rate)
 {
     char why[CODEC_WHY];
     if (session->config.resize != CULVERT_RESIZE_CANVAS)
@@ -40,7 +41,7 @@ static bool canvas_is_possible(const struct session *session, const struct codec
            canvas->sar_num == 1 && canvas->sar_den == 1 && canvas->range <= CULVERT_RANGE_FULL &&
            (canvas->matrix == H273_BT601 || canvas->matrix == H273_BT709) && canvas->primaries <= 2 &&
            canvas->transfer <= 13 && submit_check_size(session, canvas->width, canvas->height, why) == 0 &&
-           session->codec->admit(&session->config, canvas, &session->wanted.rate, why) == 0;
+           session->codec->admit(&session->config, canvas, rate, why) == 0;
 }
 
 /* For the crash report. */
@@ -63,7 +64,7 @@ static bool apply_state(struct worker *worker, const struct wire_state *state)
 {
     struct session *session = worker->session;
     const struct wanted *wanted = &state->wanted;
-    if (!rate_is_possible(session, &wanted->rate) || !canvas_is_possible(session, &state->canvas) ||
+    if (!rate_is_possible(session, &wanted->rate) || !canvas_is_possible(session, &state->canvas, &wanted->rate) ||
         wanted->paused > 1 || state->finishing > 1 || wanted->asked_at < 0 || wanted->asked_at > clock_now())
         return false;
     const int64_t lost = FFMIN(session->wanted.lost, wanted->lost);
@@ -87,10 +88,9 @@ static bool shape_is_possible(const struct session *session, const struct frame 
         frame->aspect_num < 1 || frame->aspect_den < 1 || frame->aspect_num > SUBMIT_ASPECT_MOST ||
         frame->aspect_den > SUBMIT_ASPECT_MOST)
         return false;
-    const struct codec_geometry geometry = session_geometry(session, frame);
+    /* Whether the level holds it is not asked: at the rate that was wanted when it was submitted, it did. */
     return frame->matrix <= CULVERT_MATRIX_BT709 && frame->range <= CULVERT_RANGE_FULL &&
-           (frame->primaries == 1 || frame->primaries == 2) && (frame->transfer == 2 || frame->transfer == 13) &&
-           session->codec->admit(&session->config, &geometry, &session->wanted.rate, why) == 0;
+           (frame->primaries == 1 || frame->primaries == 2) && (frame->transfer == 2 || frame->transfer == 13);
 }
 
 static bool frame_is_possible(struct worker *worker, const struct frame *frame)

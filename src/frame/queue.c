@@ -71,7 +71,7 @@ void queue_move(void *memory, const struct queue_writer *from, struct queue_writ
     queue_init(memory, old.latest, slots, old.slot_bytes, to, &nobody);
     ring_init(&to->shared->ring, &to->ring, &nobody.ring, slots, old.submitted);
     to->submitted = old.submitted;
-    to->displaced = old.displaced;
+    to->displaced = old.displaced + (old.latest && old.submitted > 0 && mailbox_is_fresh(&old.shared->box));
     if (!to->latest)
         ring_room(&to->shared->ring, &to->ring, &to->slot);
     atomic_store_explicit(&to->shared->taken, old.submitted, memory_order_relaxed);

@@ -87,7 +87,8 @@ struct queue_place {
 struct queue_place queue_vacancy(const struct queue_writer *writer);
 /* No consumer will come any more: what is queued makes room. */
 void queue_abandon(struct queue_writer *writer);
-/* Goes on over other memory, zeroed, with the next number; what was queued or published last is not there. */
+/* Goes on over other memory, zeroed, with the next number; what was queued is displaced, and what was published last is
+ * not there. */
 void queue_move(void *memory, const struct queue_writer *from, struct queue_writer *to);
 /* A consumer of a queue that another process has initialised. False: the place cannot be. */
 bool queue_join(void *memory, bool latest, uint32_t slots, size_t slot_bytes, const struct queue_place *place,

@@ -1,10 +1,10 @@
 #include <errno.h>
+#include <libavutil/common.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,8 +34,6 @@ void remote_close(struct session *session, int *fd)
     /* By name, for a forked child's copy would keep it in. */
     if (remote->poll >= 0)
         epoll_ctl(remote->poll, EPOLL_CTL_DEL, *fd, NULL);
-    /* The other end is to see it, though a forked child has a copy of a socket. */
-    shutdown(*fd, SHUT_RDWR);
     close(*fd);
     *fd = -1;
 }
@@ -130,6 +128,8 @@ static void released(struct session *session)
 
 /* More than a socket holds: who sends without end is not read without end. */
 #define MESSAGES_AT_ONCE 1024
+#define INSIST_TIMES 100
+#define INSIST_MS 10
 
 /* A watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
 static bool drain_worker(struct session *session)
@@ -154,6 +154,7 @@ static bool drain_worker(struct session *session)
 
 static void hear_broker(struct session *session, struct wire_parcel *parcel)
 {
+    struct remote *remote = session->remote;
     char why[CODEC_WHY];
     switch (parcel->message.header.kind) {
     case WIRE_OPENED:
@@ -164,6 +165,11 @@ static void hear_broker(struct session *session, struct wire_parcel *parcel)
         break;
     default: {
         const int error = endpoint_refusal(&parcel->message.refused, why);
+        /* A new broker that is full, or ends, may not be at the next look. */
+        if (remote->asked && (error == CULVERT_E_LIMIT || error == CULVERT_E_GONE)) {
+            remote_close(session, &remote->control);
+            break;
+        }
         succession_bury(session);
         succession_end(session, error, why);
     }
@@ -210,6 +216,18 @@ static void take_in(struct session *session)
         platform_signal(remote->wake);
 }
 
+/* The worker must know this before it sees the frame. */
+static void insist(struct session *session)
+{
+    struct remote *remote = session->remote;
+    state(session);
+    for (int i = 0; remote->owes_state && remote->begun && i < INSIST_TIMES; i++) {
+        struct pollfd room = {.fd = remote->data, .events = POLLOUT};
+        poll(&room, 1, INSIST_MS);
+        state(session);
+    }
+}
+
 /* Whoever submits listens as well when there is no worker: nobody else may. */
 static void publish(struct session *session)
 {
@@ -221,7 +239,7 @@ static void publish(struct session *session)
     }
     /* Before the first frame, whose canvas it is. */
     if (session->config.resize == CULVERT_RESIZE_CANVAS && session->submitter.writer.submitted == 0)
-        state(session);
+        insist(session);
     queue_publish(&session->submitter.writer);
     remote->lost_newest = false;
     if (!ring(session))
@@ -246,7 +264,8 @@ static bool wait_for_news(struct session *session, int64_t deadline)
         return session_sleep(session, deadline);
     struct pollfd fds[] = {
         {.fd = remote->wake, .events = POLLIN},
-        {.fd = remote->data, .events = (short)(POLLIN | (remote->owes_state ? POLLOUT : 0))},
+        {.fd = watch_has_room(session) ? remote->data : -1,
+         .events = (short)(POLLIN | (remote->owes_state ? POLLOUT : 0))},
         {.fd = remote->control, .events = POLLIN},
     };
     remote->listening = true;
@@ -264,16 +283,19 @@ static bool wait_for_news(struct session *session, int64_t deadline)
 
 static void wake(struct session *session)
 {
-    /* One that was refused before it had anything has nobody who waits. */
-    if (session->remote != NULL)
-        platform_signal(((struct remote *)session->remote)->wake);
+    struct remote *remote = session->remote;
+    /* One that could not even begin has nothing to wake. */
+    if (remote != NULL)
+        platform_signal(remote->wake);
 }
 
 static void queued(struct session *session, uint32_t *submitted, uint32_t *displaced)
 {
     const struct queue_writer *writer = &session->submitter.writer;
+    const uint32_t ahead = writer->submitted - (uint32_t)session->stats.counts.taken;
+    const uint32_t known = writer->displaced - (uint32_t)session->stats.counts.displaced;
     *submitted = writer->submitted;
-    *displaced = writer->displaced - (uint32_t)session->stats.counts.displaced;
+    *displaced = FFMIN(known, ahead);
 }
 
 /* ---- Beginning and end ------------------------------------------------------------------------------------------- */
@@ -328,6 +350,7 @@ int remote_create(struct session *session, char *why)
         return session_no_memory(session, why);
     *remote = (struct remote){.control = -1, .data = -1, .poll = -1, .next_data = -1, .next_packets = -1};
     session->remote = remote;
+    remote_enlist(remote);
     remote->wake = platform_signal_create();
     if (remote->wake >= 0)
         return 0;
@@ -354,6 +377,7 @@ static void stop(struct session *session)
     struct remote *remote = session->remote;
     if (remote == NULL)
         return;
+    remote_delist(remote);
     /* First: the broker is to know why the worker ends. */
     remote_close(session, &remote->control);
     remote_close(session, &remote->data);

@@ -38,13 +38,11 @@ static bool hear_packet(struct session *session, const struct wire_report *repor
         return false;
     session->sent_pts = packet->pts;
     meter_add(&session->stats.sent, packet->pts, 8 * report->bytes);
-    if (packet->flags & CULVERT_PACKET_REPEATED)
-        return true;
-    if (packet->flags & CULVERT_PACKET_LAST_SLICE) {
-        const bool inserted = packet->flags & CULVERT_PACKET_INSERTED;
-        remote->inserted = inserted ? remote->inserted + 1 : 0;
+    remote->silent = false;
+    if ((packet->flags & CULVERT_PACKET_INSERTED) && (packet->flags & CULVERT_PACKET_FIRST_SLICE))
+        remote->inserted++;
+    if ((packet->flags & CULVERT_PACKET_LAST_SLICE) && !(packet->flags & CULVERT_PACKET_REPEATED))
         stats_latency(&session->stats, packet, report->total_us);
-    }
     return true;
 }
 
@@ -58,8 +56,11 @@ static bool is_rate(const struct codec_rate *rate)
 
 static bool hear_report(struct session *session, const struct wire_report *report)
 {
+    struct remote *remote = session->remote;
     if (!can_be(session, &report->counts) || !is_rate(&report->opened))
         return false;
+    if (report->counts.taken != session->stats.counts.taken)
+        remote->inserted = 0;
     if ((report->flags & WIRE_PACKET) && !hear_packet(session, report))
         return false;
     session->stats.counts = report->counts;

@@ -15,6 +15,7 @@
 struct session;
 
 struct remote {
+    struct remote *next;      /* of all in this process, see child.c */
     int control;              /* to the broker; negative: it has ended */
     int data;                 /* to the worker; negative: there is none at this moment */
     int wake;                 /* ends the wait of the thread that listens */
@@ -27,7 +28,9 @@ struct remote {
     bool owes_state;             /* what is wanted did not fit into the socket */
     bool asked;                  /* a new broker was asked for a session */
     uint32_t incarnations;       /* workers that were told to start */
-    uint32_t inserted;           /* packets since the frame encoded last */
+    uint32_t inserted;           /* pictures since the frame taken last */
+    bool primed;                 /* the present worker was to insert from the frame that its predecessor had */
+    bool silent;                 /* it has sent no packet yet */
     bool lost_newest;            /* the frame submitted last killed its worker */
     int64_t retry_at;            /* clock_now before which no new broker is looked for */
     int next_data, next_packets; /* of a worker that waits for its start; negative: none */
@@ -79,6 +82,9 @@ void succession_arrive(struct session *session, struct wire_parcel *parcel);
 /* The sockets have changed: who waits must look at the new ones. */
 void remote_poll(struct session *session, int fd);
 void remote_close(struct session *session, int *fd);
+/* Forked children close their copies of its sockets from now on, and no more. */
+void remote_enlist(struct remote *remote);
+void remote_delist(struct remote *remote);
 /* What a carrier keeps: 0, or an error with the reason in why. */
 int remote_create(struct session *session, char *why);
 /* The state of everything that is wanted, without its header. */

@@ -17,8 +17,12 @@
 static void settle_to(struct session *session, uint32_t number)
 {
     struct counts *counts = &session->stats.counts;
-    if ((int32_t)(number - (uint32_t)counts->taken) > 0)
+    const int32_t step = (int32_t)(number - (uint32_t)counts->taken);
+    /* In a mailbox, all but the last of them were displaced. */
+    if (step > 0 && session->config.policy == CULVERT_POLICY_LATEST)
         stats_take(counts, number);
+    else if (step > 0)
+        counts->taken += (uint32_t)step;
     while (counts->settled < counts->taken)
         stats_settle(counts, LOST);
 }
@@ -69,9 +73,10 @@ void succession_orphan(struct session *session)
     }
     if (!hopes)
         succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
-    else if (session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
+    else if (session->config.policy != CULVERT_POLICY_LATEST &&
+             session->submitter.writer.submitted != (uint32_t)session->stats.counts.settled) {
+        /* Nobody will take what is queued, so it makes room; in a mailbox the next frame displaces it. */
         settle_to(session, session->submitter.writer.submitted);
-        /* Nobody will take what is queued, so it makes room. */
         queue_abandon(&session->submitter.writer);
         session_broadcast(session);
     }
@@ -103,7 +108,11 @@ static void fill_start(struct session *session, struct wire_start *start)
     start->counts = *counts;
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;
-    start->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;
+    /* Not when it was lost with its worker, nor when the next one died of it too. */
+    remote->lost_newest |= remote->primed && remote->silent;
+    remote->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;
+    remote->silent = true;
+    start->primed = remote->primed;
 }
 
 static bool map_packets(struct session *session)
@@ -178,11 +187,12 @@ static void move_frames(struct session *session)
 {
     struct remote *remote = session->remote;
     struct queue_writer *writer = &session->submitter.writer;
-    const struct session_layout layout = session_layout(&session->config, session->codec);
     struct queue_writer old = *writer;
     queue_move(remote->next_frames->base, &old, writer);
     *queue_filling(writer) = *queue_filling(&old);
-    memcpy(queue_filling_pixels(writer), queue_filling_pixels(&old), (size_t)layout.slot_bytes);
+    const struct frame *frame = queue_filling(&old);
+    memcpy(queue_filling_pixels(writer), queue_filling_pixels(&old),
+           picture_bytes(picture_coded(frame->width), picture_coded(frame->height)));
     region_unref(session->frames);
     session->frames = remote->next_frames;
     remote->next_frames = NULL;

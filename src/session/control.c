@@ -136,7 +136,7 @@ int control_loss(struct session *session, int64_t pts, uint32_t *number)
     session->wanted.losses++;
     /* What was not sent yet cannot be lost. */
     if (session->sent_pts >= 0 && pts <= session->sent_pts)
-        session->wanted.lost = FFMIN(session->wanted.lost, pts);
+        session->wanted.lost = FFMIN(session->wanted.lost, FFMAX(pts, 0));
     session->wanted.asked_at = clock_now();
     const int result = accept(session, 0, number);
     pthread_mutex_unlock(&session->lock);

@@ -51,8 +51,11 @@ void packets_give_back(struct session *session, struct outbox_entry *entry)
         if (!holds(&past->outbox[i], entry))
             continue;
         outbox_done(&past->outbox[i], entry);
-        if (past->outbox[i].head == past->outbox[i].tail)
+        if (past->outbox[i].head == past->outbox[i].tail) {
             drop(past, i);
+            /* A worker may wait for its place. */
+            session->carrier->wake(session);
+        }
         return;
     }
     outbox_done(&session->outbox, entry);

@@ -75,11 +75,11 @@ struct encoder {
     uint32_t width, height;              /* visible, of the packet before */
     uint32_t layer, tl0;                 /* of that packet */
     bool key_owed;                       /* what should have served them yielded no access unit */
-    bool succeeds;                       /* to a process that died: viewers wait for that key frame, not it for a frame */
-    uint32_t inserted;                   /* since the frame taken last */
-    int64_t inserted_at;                 /* clock_now of the last attempt to */
-    int64_t key_pts;                     /* of the last key frame */
-    int64_t packet_pts;                  /* of the last packet */
+    bool succeeds;       /* to a process that died: viewers wait for that key frame, not it for a frame */
+    uint32_t inserted;   /* since the frame taken last */
+    int64_t inserted_at; /* clock_now of the last attempt to */
+    int64_t key_pts;     /* of the last key frame */
+    int64_t packet_pts;  /* of the last packet */
 };
 
 struct session {

@@ -229,8 +229,12 @@ static void publish(struct session *session, const struct culvert_frame *in, str
     frame->queued_at = clock_now();
     frame->convert_us = (uint32_t)(frame->queued_at - started);
     submitter->last_pts = frame->pts;
-    if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0)
-        session->canvas = session_geometry(session, frame);
+    if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0) {
+        const struct codec_geometry canvas = session_geometry(session, frame);
+        pthread_mutex_lock(&session->lock);
+        session->canvas = canvas;
+        pthread_mutex_unlock(&session->lock);
+    }
     *queue_filling(&submitter->writer) = *frame;
     session->carrier->publish(session);
     PROBE_SUBMIT(session->config.name, submitter->writer.submitted, frame->pts);
