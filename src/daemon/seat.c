@@ -295,6 +295,12 @@ static void replace(struct broker *broker, struct seat *seat)
         seat_dismiss(broker, seat, METRICS_CLOSE_LIMIT, error, why);
 }
 
+static bool client_is_gone(const struct seat *seat)
+{
+    char byte;
+    return seat->control >= 0 && recv(seat->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void seat_bury(struct broker *broker, struct seat *seat, int status)
 {
     char path[512], text[64];
@@ -310,6 +316,9 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     child_close(&seat->worker);
     close_fd(&seat->data);
     close_fd(&seat->packets);
+    /* A client that has closed its session since the broker last looked is to get no other worker. */
+    if (done && client_is_gone(seat))
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, 0, NULL);
     seat->kill_at = CLOCK_NEVER;
     if (!done || seat->control >= 0) {
         describe_death(status, seat->hung, text, sizeof text);

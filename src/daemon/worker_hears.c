@@ -65,7 +65,8 @@ static bool apply_state(struct worker *worker, const struct wire_state *state)
     struct session *session = worker->session;
     const struct wanted *wanted = &state->wanted;
     if (!rate_is_possible(session, &wanted->rate) || !canvas_is_possible(session, &state->canvas, &wanted->rate) ||
-        wanted->paused > 1 || state->finishing > 1 || wanted->asked_at < 0 || wanted->asked_at > clock_now())
+        wanted->paused > 1 || state->finishing > 1 || wanted->asked_at < 0 || wanted->asked_at > clock_now() ||
+        wanted->lost < 0)
         return false;
     const int64_t lost = FFMIN(session->wanted.lost, wanted->lost);
     note_changes(session, wanted);
