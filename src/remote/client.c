@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,6 +35,8 @@ void remote_close(struct session *session, int *fd)
     /* By name, for a forked child's copy would keep it in. */
     if (remote->poll >= 0)
         epoll_ctl(remote->poll, EPOLL_CTL_DEL, *fd, NULL);
+    /* The other end sees it, though a child that was forked while this was opened may have a copy. */
+    shutdown(*fd, SHUT_RDWR);
     close(*fd);
     *fd = -1;
 }

@@ -63,6 +63,7 @@ static void collect(struct session *session)
     if (!epoch_collect(&encoder->epoch, why)) {
         log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
         session_note_error(session, why);
+        session_changed(session);
     }
     if (encoder->scaled && epoch_waits(&encoder->epoch, &session->geometry))
         epoch_ask(&encoder->epoch, &session->geometry, &encoder->order.rate,
