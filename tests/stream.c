@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include <check.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,19 @@ struct stream_unit stream_receive(culvert_session session, uint32_t timeout_ms)
     struct stream_unit unit = {.packet = {.size = sizeof unit.packet}, .data = buffer};
     unit.result = culvert_receive(session, buffer, sizeof buffer, &unit.bytes, &unit.packet, timeout_ms);
     return unit;
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, 0) == 1;
+}
+
+bool stream_is_quiet(culvert_session session, int fd)
+{
+    while (apart() && is_readable(fd))
+        ck_assert_int_eq(stream_receive(session, 0).result, CULVERT_E_AGAIN);
+    return !is_readable(fd);
 }
 
 struct culvert_stats stream_stats(culvert_session session)

@@ -34,6 +34,10 @@ struct stream_unit {
 };
 struct stream_unit stream_receive(culvert_session session, uint32_t timeout_ms);
 
+/* Whether the session's descriptor is not readable. Apart, it may be readable for nothing, until a call has found that
+ * it is nothing: the next packet has not come. */
+bool stream_is_quiet(culvert_session session, int fd);
+
 /* A snapshot whose identity was checked: fails the test when it does not hold. */
 struct culvert_stats stream_stats(culvert_session session);
 

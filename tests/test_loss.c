@@ -116,7 +116,8 @@ START_TEST(the_next_frame_refers_to_nothing_that_was_lost_and_says_so_once)
     report(session, losses[_i]);
     const struct culvert_packet packet = play_pass(session, 4, RECOVERY);
     ck_assert_uint_eq(packet.control, 1);
-    check_forgotten(1, losses[_i], 1);
+    /* No pts is before 0. */
+    check_forgotten(1, losses[_i] < 0 ? 0 : losses[_i], 1);
     ck_assert_uint_lt(trial_recorded(TRIAL_FORGET, 0).order, trial_recorded(TRIAL_ENCODE, 3).order);
     play_pass(session, 5, 0);
     ck_assert_uint_eq(trial_count(TRIAL_FORGET), 1);

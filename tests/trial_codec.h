@@ -93,9 +93,8 @@ struct trial_record {
 
 /* Calls so far; failed ones count. */
 uint32_t trial_count(enum trial_call call);
-/* Waits until there were so many: a session that was closed has ended by then apart, but for what its worker clears up.
- */
-void trial_await_calls(enum trial_call call, uint32_t count);
+/* So many encoders have been closed, or the test fails. Apart, culvert_close does not wait for that, but this does. */
+void trial_closed(uint32_t count);
 /* The call of that kind and index, from 0; only the first thousand of each kind are kept. */
 struct trial_record trial_recorded(enum trial_call call, uint32_t index);
 

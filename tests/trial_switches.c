@@ -350,12 +350,13 @@ uint32_t trial_count(enum trial_call call)
     return read_word(&shared->trial.counts[call]);
 }
 
-void trial_await_calls(enum trial_call call, uint32_t count)
+void trial_closed(uint32_t count)
 {
     pthread_mutex_lock(&shared->lock);
-    while (shared->trial.counts[call] < count)
+    while (apart() && shared->trial.counts[TRIAL_CLOSE] < count)
         await_change();
     pthread_mutex_unlock(&shared->lock);
+    ck_assert_uint_eq(trial_count(TRIAL_CLOSE), count);
 }
 
 struct trial_record trial_recorded(enum trial_call call, uint32_t index)

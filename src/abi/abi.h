@@ -14,8 +14,8 @@ struct session;
 
 /* ---- Structs, which begin with their size in the caller's version ---------------------------------------------- */
 
-/* Copies an input struct of the caller's version into ours: extends a smaller one with zeroes, refuses a larger one
- * whose unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
+/* Copies an input struct of the caller's version into ours, which says our size: extends a smaller one with zeroes,
+ * refuses a larger one whose unknown tail is not zero. 0 or CULVERT_E_ARGUMENT. */
 int abi_read(void *ours, size_t ours_size, const void *theirs);
 /* The size of an output struct, for abi_write: read once, for its memory is another's. 0: it is NULL or has no size. */
 uint32_t abi_size(const void *theirs);

@@ -38,6 +38,9 @@ int abi_read(void *ours, size_t ours_size, const void *theirs)
             return CULVERT_E_ARGUMENT;
     memset(ours, 0, ours_size);
     memcpy(ours, theirs, size < ours_size ? size : ours_size);
+    /* Whoever is given it from here on, be it another process, is given all of it. */
+    const uint32_t whole = (uint32_t)ours_size;
+    memcpy(ours, &whole, sizeof whole);
     return 0;
 }
 

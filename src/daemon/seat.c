@@ -175,7 +175,7 @@ void seat_hear_client(struct broker *broker, struct seat *seat)
 
 /* ---- Workers ----------------------------------------------------------------------------------------------------- */
 
-static bool tell_opened(struct seat *seat)
+static int tell_opened(struct seat *seat)
 {
     const struct session_layout layout = session_layout(&seat->config, codec_find(seat->config.codec));
     struct wire_opened message = {
@@ -183,24 +183,31 @@ static bool tell_opened(struct seat *seat)
         .pixel_rate = seat->granted,
         .layout = {layout.slot_bytes, layout.unit_bytes, layout.slots, layout.unit_packets},
     };
-    return wire_send(seat->control, WIRE_OPENED, &message, sizeof message, &seat->frames, 1) == 0;
+    return wire_send(seat->control, WIRE_OPENED, &message, sizeof message, &seat->frames, 1);
 }
 
-static bool tell_worker(struct seat *seat)
+static int tell_worker(struct seat *seat)
 {
     struct wire_worker message = {.incarnation = seat->incarnation};
     const int fds[] = {seat->data, seat->packets};
-    return wire_send(seat->control, WIRE_WORKER, &message, sizeof message, fds, 2) == 0;
+    return wire_send(seat->control, WIRE_WORKER, &message, sizeof message, fds, 2);
 }
 
 /* From here on nobody but this worker can write into the packets' memory. */
 static void introduce(struct broker *broker, struct seat *seat)
 {
     const bool sealed = platform_memory_seal(seat->packets, true);
-    const bool told = sealed && (seat->opened || tell_opened(seat)) && tell_worker(seat);
+    int error = !sealed ? -EPERM : seat->opened ? 0 : tell_opened(seat);
+    if (error == 0)
+        error = tell_worker(seat);
     close_fd(&seat->data);
     close_fd(&seat->packets);
-    if (!told) {
+    /* A client may close its session as soon as it is told of it. */
+    if (error == -EPIPE || error == -ECONNRESET) {
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, 0, NULL);
+        return;
+    }
+    if (error != 0) {
         seat_dismiss(broker, seat, METRICS_CLOSE_GONE, CULVERT_E_SYSTEM,
                      "culvertd could not hand the session over: its client does not read, or memory cannot be sealed");
         return;
@@ -288,6 +295,12 @@ static void replace(struct broker *broker, struct seat *seat)
         seat_dismiss(broker, seat, METRICS_CLOSE_LIMIT, error, why);
 }
 
+static bool client_is_gone(const struct seat *seat)
+{
+    char byte;
+    return seat->control >= 0 && recv(seat->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void seat_bury(struct broker *broker, struct seat *seat, int status)
 {
     char path[512], text[64];
@@ -303,6 +316,9 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     child_close(&seat->worker);
     close_fd(&seat->data);
     close_fd(&seat->packets);
+    /* A client that has closed its session since the broker last looked is to get no other worker. */
+    if (done && client_is_gone(seat))
+        seat_dismiss(broker, seat, METRICS_CLOSE_CLIENT, 0, NULL);
     seat->kill_at = CLOCK_NEVER;
     if (!done || seat->control >= 0) {
         describe_death(status, seat->hung, text, sizeof text);

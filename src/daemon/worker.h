@@ -22,7 +22,6 @@ struct worker {
     int broker, host;
     int watcher;        /* negative: nobody watches */
     bool watcher_waits; /* for the next key frame */
-    uint32_t losses;    /* reports of losses that were passed on */
     uint32_t announced; /* packets of the outbox that the host knows of */
     bool news;          /* it does not know of the rest */
     bool stuck;         /* its socket is full */

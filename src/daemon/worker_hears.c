@@ -60,14 +60,6 @@ static void note_changes(struct session *session, const struct wanted *now)
         events_note(&session->events, EVENT_LOSS, now->losses, 0, 0);
 }
 
-/* A loss is told with each state until the next one; the encoder's thread wants to hear of it once. */
-static int64_t newly_lost(struct worker *worker, const struct wanted *wanted)
-{
-    const bool again = wanted->losses == worker->losses;
-    worker->losses = wanted->losses;
-    return again ? INT64_MAX : wanted->lost;
-}
-
 static bool apply_state(struct worker *worker, const struct wire_state *state)
 {
     struct session *session = worker->session;
@@ -76,7 +68,7 @@ static bool apply_state(struct worker *worker, const struct wire_state *state)
         wanted->paused > 1 || state->finishing > 1 || wanted->asked_at < 0 || wanted->asked_at > clock_now() ||
         wanted->lost < 0)
         return false;
-    const int64_t lost = FFMIN(session->wanted.lost, newly_lost(worker, wanted));
+    const int64_t lost = FFMIN(session->wanted.lost, wanted->lost);
     note_changes(session, wanted);
     session->wanted = *wanted;
     session->wanted.lost = lost;
@@ -106,9 +98,8 @@ static bool frame_is_possible(struct worker *worker, const struct frame *frame)
 {
     struct session *session = worker->session;
     const int64_t now = clock_now();
-    /* It was told before the frame was published; perhaps not before this worker listened last. */
-    if (session->config.resize == CULVERT_RESIZE_CANVAS && session->canvas.width == 0)
-        worker_hear(worker);
+    /* What was told before the frame was published was perhaps not told before this worker listened last. */
+    worker_hear(worker);
     const bool canvas = session->config.resize != CULVERT_RESIZE_CANVAS || session->canvas.width != 0;
     const bool times = frame->pts >= 0 && frame->submitted_at >= 0 && frame->submitted_at <= frame->queued_at &&
                        frame->queued_at <= now;

@@ -29,17 +29,17 @@ static bool say_texts(struct worker *worker)
 {
     struct session *session = worker->session;
     char line[LOG_LINE];
+    /* A line that finds the socket full is lost: it has been read. */
+    while (log_read(line, sizeof line) == 0) {
+        if (!say_text(worker, WIRE_LOG_LINE, line))
+            return false;
+    }
     if (session->error_is_new && !say_text(worker, WIRE_ERROR_TEXT, session->error))
         return false;
     session->error_is_new = false;
     if (session->params_are_new && !say_text(worker, WIRE_PARAMS, session->params))
         return false;
     session->params_are_new = false;
-    /* A line that finds the socket full is lost: it has been read. */
-    while (log_read(line, sizeof line) == 0) {
-        if (!say_text(worker, WIRE_LOG_LINE, line))
-            return false;
-    }
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,6 +35,8 @@ void remote_close(struct session *session, int *fd)
     /* By name, for a forked child's copy would keep it in. */
     if (remote->poll >= 0)
         epoll_ctl(remote->poll, EPOLL_CTL_DEL, *fd, NULL);
+    /* The other end sees it, though a child that was forked while this was opened may have a copy. */
+    shutdown(*fd, SHUT_RDWR);
     close(*fd);
     *fd = -1;
 }
@@ -97,7 +100,9 @@ static void state(struct session *session)
         return;
     remote_state(session, &message);
     remote->owes_state = wire_send(remote->data, WIRE_STATE, &message, sizeof message, NULL, 0) == -EAGAIN;
-    if (remote->owes_state && remote->listening)
+    if (!remote->owes_state)
+        session->wanted.lost = INT64_MAX; /* told once: the next report is not of these frames again */
+    else if (remote->listening)
         platform_signal(remote->wake);
 }
 

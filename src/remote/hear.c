@@ -24,17 +24,17 @@ static bool can_be(const struct session *session, const struct counts *now)
            now->restarts == before->restarts && now->last < OUTCOMES;
 }
 
-bool hear_is_plausible(const struct session *session, const struct culvert_packet *packet)
+bool hear_is_plausible(const struct culvert_packet *packet)
 {
-    return packet->size == sizeof *packet && packet->pts >= FFMAX(0, session->sent_pts) && packet->width >= 1 &&
-           packet->height >= 1 && packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
+    return packet->size == sizeof *packet && packet->pts >= 0 && packet->width >= 1 && packet->height >= 1 &&
+           packet->aspect_num >= 1 && packet->aspect_den >= 1 && packet->references <= 3;
 }
 
 static bool hear_packet(struct session *session, const struct wire_report *report)
 {
     struct remote *remote = session->remote;
     const struct culvert_packet *packet = &report->packet;
-    if (!hear_is_plausible(session, packet) || !outbox_push_at(&session->outbox, packet, report->offset, report->bytes))
+    if (!hear_is_plausible(packet) || !outbox_push_at(&session->outbox, packet, report->offset, report->bytes))
         return false;
     session->sent_pts = packet->pts;
     meter_add(&session->stats.sent, packet->pts, 8 * report->bytes);

@@ -45,7 +45,7 @@ extern const struct carrier carrier_remote;
 bool hear_message(struct session *session, union wire_message *message);
 
 /* Whether a worker can describe a packet so. */
-bool hear_is_plausible(const struct session *session, const struct culvert_packet *packet);
+bool hear_is_plausible(const struct culvert_packet *packet);
 
 /* ---- watch.c: sessions of others ----------------------------------------------------------------------------------
  */

@@ -88,7 +88,7 @@ bool watch_hear(struct session *session, const struct wire_copy *copy)
 {
     struct remote *remote = session->remote;
     const struct session_layout layout = session_layout(&session->config, session->codec);
-    if (!hear_is_plausible(session, &copy->packet) || copy->bytes > layout.unit_bytes || copy->offset > copy->bytes)
+    if (!hear_is_plausible(&copy->packet) || copy->bytes > layout.unit_bytes || copy->offset > copy->bytes)
         return false;
     if (!continues(remote, copy))
         return true;

@@ -78,6 +78,7 @@ static int set_rate(struct session *session, enum codec_setting setting, const s
 {
     char why[CODEC_WHY];
     pthread_mutex_lock(&session->lock);
+    session->carrier->listen(session);
     struct codec_rate rate = session->wanted.rate;
     change_rate(&rate, setting, change);
     int result = foresee(session, setting, &rate, why);

@@ -273,6 +273,7 @@ int session_error(struct session *session, int error, const char *why)
 void session_params(struct session *session, char text[SESSION_PARAMS])
 {
     pthread_mutex_lock(&session->lock);
+    session->carrier->listen(session);
     memcpy(text, session->params, sizeof session->params);
     pthread_mutex_unlock(&session->lock);
 }
@@ -280,6 +281,7 @@ void session_params(struct session *session, char text[SESSION_PARAMS])
 void session_error_text(struct session *session, char text[SESSION_TEXT])
 {
     pthread_mutex_lock(&session->lock);
+    session->carrier->listen(session);
     memcpy(text, session->error, sizeof session->error);
     pthread_mutex_unlock(&session->lock);
 }

@@ -2,6 +2,7 @@
 
 #include <libavutil/common.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,9 +23,13 @@ int64_t work_insertion_time(const struct encoder *encoder)
 static void foresee_epoch(struct session *session)
 {
     struct encoder *encoder = &session->encoder;
+    const struct codec_geometry geometry = session->geometry;
+    const struct codec_rate opened = session->opened;
     session->geometry = session_geometry(session, queue_taken(&encoder->reader));
     if (!encoder->order.paused)
         session->opened = *epoch_opening(&encoder->epoch, &session->geometry, &encoder->order.rate);
+    if (!epoch_same_geometry(&geometry, &session->geometry) || memcmp(&opened, &session->opened, sizeof opened) != 0)
+        session_changed(session);
 }
 
 /* Without a new frame something may be due, one frame interval after the last frame at the earliest. */
@@ -58,11 +63,26 @@ static void collect(struct session *session)
     if (!epoch_collect(&encoder->epoch, why)) {
         log_write(CULVERT_LOG_ERROR, session->config.name, "%s", why);
         session_note_error(session, why);
+        session_changed(session);
     }
     if (encoder->scaled && epoch_waits(&encoder->epoch, &session->geometry))
         epoch_ask(&encoder->epoch, &session->geometry, &encoder->order.rate,
                   budget_share(&encoder->budget, &encoder->order.rate));
-    session->open_encoders = epoch_open_encoders(&encoder->epoch);
+    const uint32_t open = epoch_open_encoders(&encoder->epoch);
+    if (session->open_encoders != open) {
+        session->open_encoders = open;
+        session_changed(session);
+    }
+}
+
+static void take_order(struct session *session)
+{
+    struct encoder *encoder = &session->encoder;
+    if (encoder->order.keys == encoder->keys_by_control)
+        encoder->key_asked_at = session->wanted.asked_at;
+    encoder->order = session->wanted;
+    encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
+    session->wanted.lost = INT64_MAX;
 }
 
 /* Room first, then the frame: what is taken is the newest at the moment when it can be encoded. */
@@ -81,11 +101,7 @@ static enum work find_work(struct session *session, int64_t *deadline)
     if (last && queue_submitted(&encoder->reader) == (uint32_t)session->stats.counts.taken)
         return WORK_END;
 
-    if (encoder->order.keys == encoder->keys_by_control)
-        encoder->key_asked_at = session->wanted.asked_at;
-    encoder->order = session->wanted;
-    encoder->lost = FFMIN(encoder->lost, session->wanted.lost);
-    session->wanted.lost = INT64_MAX;
+    take_order(session);
     collect(session);
     encoder->room = outbox_reserve(&session->outbox);
     session->starved = encoder->room == NULL && !encoder->order.paused;
@@ -98,6 +114,8 @@ static enum work find_work(struct session *session, int64_t *deadline)
         return find_insertion(session, deadline);
     case QUEUE_TAKEN:
         if (session->reporter->vet(session, queue_taken(&encoder->reader))) {
+            /* What was asked for before the frame was submitted holds for it; it may have been heard just now. */
+            take_order(session);
             note_taken(session);
             return WORK_FRAME;
         }
