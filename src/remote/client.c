@@ -361,6 +361,15 @@ int remote_create(struct session *session, char *why)
     return CULVERT_E_SYSTEM;
 }
 
+/* Its worker is announced right behind the session itself. Frames go to it from the first one on, though the host calls
+ * nothing but submit. */
+static void await_worker(struct session *session)
+{
+    struct pollfd control = {.fd = ((struct remote *)session->remote)->control, .events = POLLIN};
+    poll(&control, 1, ENDPOINT_PATIENCE_MS);
+    take_in(session);
+}
+
 static int start(struct session *session, char *why)
 {
     int error = remote_create(session, why);
@@ -372,6 +381,7 @@ static int start(struct session *session, char *why)
     struct queue_reader nobody;
     queue_init(session->frames->base, session->config.policy == CULVERT_POLICY_LATEST, layout.slots,
                (size_t)layout.slot_bytes, &session->submitter.writer, &nobody);
+    await_worker(session);
     return 0;
 }
 
