@@ -21,7 +21,7 @@ no() {
 # A codec that a test holds shows no life for as long as the test likes.
 export CULVERT_TEST_MEMORY="$dir/memory"
 : >"$dir/log"
-"$culvertd" --socket "$dir/socket" --crash-dir "$dir" --deaths 100/1 --hang 600000 --drain 60000 2>"$dir/log" &
+"$culvertd" --socket "$dir/socket" --crash-dir "$dir" --deaths 100/1 --hang 600000 --drain 60000 2>>"$dir/log" &
 daemon=$!
 until grep -q 'info: ready' "$dir/log"; do
     kill -0 "$daemon" 2>/dev/null || no 'culvertd does not start:'
