@@ -8,7 +8,7 @@
 #   without-x264  -Dx264=disabled; all tests that are left
 #   bare          -Dx264=disabled -Dvpx=disabled; all tests that are left
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
-#   tsan          ThreadSanitizer, for what has threads
+#   tsan          ThreadSanitizer, for what has threads, and for sessions in culvertd
 #   valgrind      memcheck, on the gcc build
 #   clock         what measures time, on the gcc build, with nothing beside it
 #
@@ -113,7 +113,7 @@ stage() {
     without-x264 | bare) run plain --no-suite clock --no-suite rates --no-suite storms ;;
     clang) result="no warning" ;;
     asan) run asan --no-suite clock ;;
-    tsan) run tsan --suite threads --suite storms ;;
+    tsan) run tsan --suite threads --suite storms --suite remote ;;
     valgrind) run valgrind --suite threads --suite single ;;
     clock) run plain --suite clock ;;
     esac
