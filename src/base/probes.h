@@ -7,6 +7,9 @@
 
 #if HAVE_PROBES
 #include <sys/sdt.h>
+#ifdef __clang__ /* which blames whoever uses that header's variadic macros */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #else
 #define DTRACE_PROBE3(provider, name, a, b, c) ((void)(a), (void)(b), (void)(c))
 #endif
