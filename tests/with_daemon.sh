@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs a test program with its sessions' encoders apart (apart.h): with_daemon.sh CULVERTD PROGRAM. Passes on what the
-# program prints, and fails when it does, or when culvertd says anything but what it says of sessions that do well.
+# Runs a test program with its sessions' encoders apart (apart.h): with_daemon.sh CULVERTD PROGRAM [ARG...]. Passes on
+# what the program prints, and fails when it does, or when culvertd says anything but what it says of sessions that do well.
 set -u
-culvertd=$1 program=$2
+culvertd=$1
+shift
 dir=$(mktemp -d)
 daemon=
 clear_up() {
@@ -29,7 +30,7 @@ until grep -q 'info: ready' "$dir/log"; do
 done
 
 export CULVERT_TEST_ENDPOINT="unix:$dir/socket"
-"$program"
+"$@"
 status=$?
 kill "$daemon"
 wait "$daemon" || no "culvertd ended with status $?:"

@@ -16,6 +16,7 @@
 #include "daemon/worker.h"
 
 #define RETRY_US 100000
+#define CALM_US 50000 /* a start is not to compete with the session that has just taken a spare */
 
 extern char **environ;
 
@@ -119,6 +120,7 @@ bool pool_take(struct pool *pool, struct metrics *metrics, struct child *child, 
     pool->count--;
     memmove(&pool->spares[0], &pool->spares[1], pool->count * sizeof pool->spares[0]);
     metrics_spares(metrics, pool->count);
+    pool->retry_at = clock_now() + CALM_US;
     return true;
 }
 
