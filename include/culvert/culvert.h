@@ -606,7 +606,8 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
  *                  not sent again. When it dies more often than culvertd allows, frames are refused and, once all
  *                  packets were received, culvert_receive and culvert_peek return CULVERT_E_CRASHED.
  *   all calls      after culvertd ended: the same with CULVERT_E_GONE; or, with CULVERT_CONFIG_RECONNECT, submit looks
- *                  for the next one there, and until it answers frames are taken, and the newest one waits.
+ *                  for the next one there. Frames that are submitted until it answers are taken, and counted as lost or
+ *                  skipped; the first one behind its answer begins the next epoch.
  *
  * What these sessions do shows in the host's process a message later: statistics never claim too much. */
 
