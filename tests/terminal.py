@@ -32,6 +32,8 @@ def play_shell(arguments, orders, news):
     pid = os.fork()
     if pid == 0:
         os.read(start, 1)
+        # Whoever runs the tests may ignore it, as nohup does.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.execv(arguments[0], arguments)
     os.setpgid(pid, pid)
     give_terminal(pid)
