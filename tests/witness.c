@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,12 +182,10 @@ void witness_begin(struct witness *witness, const char *socket, pid_t broker, co
     *witness = (struct witness){.socket = socket, .log = log, .broker = broker, .children = 2, .weighs = weighs};
     while (!answers(witness) || children_of(broker) != witness->children)
         rest();
-    witness->fds = INT_MAX;
-    /* The least, while the connection that asked comes to its end. */
-    for (int i = 0; i < 30; i++, rest()) {
-        const int fds = witness_fds(broker);
-        witness->fds = fds < witness->fds ? fds : witness->fds;
-    }
+    /* The connection that asked comes to its end meanwhile, and spares to their rest. */
+    for (int i = 0; i < 30; i++)
+        rest();
+    witness->fds = witness_fds(broker);
     witness->memory = resident(broker);
 }
 
