@@ -91,8 +91,11 @@ void succession_orphan(struct session *session)
     struct remote *remote = session->remote;
     const bool hopes = (session->config.flags & CULVERT_CONFIG_RECONNECT) && !atomic_load(&session->finishing);
     remote->asked = false;
-    if (session->end != 0)
+    if (session->end != 0) {
+        /* A frame may have been on its way when the session ended. */
+        settle_all(session);
         return;
+    }
     if (remote->watches) {
         session->end = CULVERT_EOS;
         return;
