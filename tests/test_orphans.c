@@ -153,7 +153,8 @@ START_TEST(calls_that_wait_are_told_that_the_broker_is_gone)
     submitter = receiver;
     pthread_create(&threads[0], NULL, wait_for_packets, &receiver);
     pthread_create(&threads[1], NULL, wait_for_room, &submitter);
-    ck_assert(COMES(guest_stats(&receiver).submitted - guest_stats(&receiver).settled >= 4, GUEST_PATIENCE_MS));
+    /* Of four slots, a process that stands between two frames keeps the one that it has settled. */
+    ck_assert(COMES(guest_stats(&receiver).submitted - guest_stats(&receiver).settled >= 3, GUEST_PATIENCE_MS));
     own_daemon_end(&its_daemon, SIGKILL);
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], (void **)&results[i]);
