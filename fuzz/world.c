@@ -162,6 +162,7 @@ struct wire_start world_start(const struct world *world)
     start.place = queue_vacancy(&world->writer);
     start.state.wanted.rate = config_rate(config);
     start.state.wanted.lost = INT64_MAX;
+    start.proven = (struct codec_geometry){SIDE, SIDE / 2, 1, 1, H273_BT601, 0, 2, 2};
     if (config->resize == CULVERT_RESIZE_CANVAS)
         start.state.canvas = (struct codec_geometry){SIDE, SIDE / 2, 1, 1, H273_BT601, 0, 2, 2};
     return start;

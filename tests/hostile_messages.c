@@ -29,7 +29,7 @@ static const struct speech speeches[] = {
     {"OPEN", WIRE_OPEN, sizeof(struct wire_open), false, 26},
     {"LIST", WIRE_LIST, sizeof(struct wire_list), false, 6},
     {"WATCH", WIRE_WATCH, sizeof(struct wire_watch), false, 12},
-    {"START", WIRE_START, sizeof(struct wire_start), true, 78},
+    {"START", WIRE_START, sizeof(struct wire_start), true, 86},
     {"STATE", WIRE_STATE, sizeof(struct wire_state), true, 28},
     {"BELL", WIRE_BELL, sizeof(struct wire_header), true, 4},
 };

@@ -203,6 +203,7 @@ struct process_children process_children(pid_t parent)
             continue;
         children.alive += state != 'Z';
         children.zombies += state == 'Z';
+        children.kb += process_memory_kb(pid);
     }
     if (all != NULL)
         closedir(all);

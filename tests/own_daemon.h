@@ -34,6 +34,7 @@ uint32_t own_daemon_reports(const struct own_daemon *daemon);
 
 struct process_children {
     uint32_t alive, zombies;
+    uint64_t kb; /* of their own, of all together */
 };
 
 struct process_children process_children(pid_t parent);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "session/config.h"
+#include "session/epoch.h"
 
 #define PATIENCE_MS 20000
 #define FDS_MOST 64
@@ -130,6 +131,7 @@ struct wire_start raw_start(const struct raw *raw)
     start.place = queue_vacancy(&raw->writer);
     start.state.wanted.rate = config_rate(&raw->config);
     start.state.wanted.lost = INT64_MAX;
+    start.proven = (struct codec_geometry){64, 48, 1, 1, H273_BT601, CULVERT_RANGE_LIMITED, 1, 13};
     return start;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "daemon/worker_heap.h"
 #include "guest.h"
 #include "instrument.h"
 #include "own_daemon.h"
@@ -148,6 +149,21 @@ START_TEST(spares_that_die_are_replaced_and_nobody_notices)
 }
 END_TEST
 
+#if !WITH_ASAN && !WITH_TSAN
+START_TEST(a_spare_has_memory_ready_and_its_session_keeps_what_it_needs)
+{
+    start_with(NULL);
+    ck_assert(COMES(process_children(its_daemon.pid).kb >= SPARES * HEAP_READY_BYTES / 1024, GUEST_PATIENCE_MS));
+    struct guest guest = guest_of(&its_daemon, "small");
+    guest_flow(&guest);
+    const pid_t pid = own_daemon_worker(&its_daemon, "small", 0);
+    ck_assert(COMES(process_memory_kb(pid) < HEAP_READY_BYTES / 1024 / 2, GUEST_PATIENCE_MS));
+    guest_end(&guest);
+    stop();
+}
+END_TEST
+#endif
+
 #if HAVE_VPX
 #define SLOW_WIDTH 3840
 #define SLOW_HEIGHT 2160
@@ -159,6 +175,7 @@ static struct guest open_slow(const char *name)
     config.codec = CULVERT_CODEC_VP9;
     config.speed = CULVERT_SPEED_SLOWEST;
     config.threads = 1;
+    config.resize = CULVERT_RESIZE_AT_ONCE;
     config.max_width = SLOW_WIDTH;
     config.max_height = SLOW_HEIGHT;
     struct guest guest = guest_open(&config);
@@ -201,6 +218,38 @@ START_TEST(a_frame_that_kills_its_process_is_lost_and_not_sent_again)
     ck_assert_uint_eq(stats.encoded, 1);
     guest_flow(&beside);
     ck_assert_uint_eq(guest_end(&beside).lost, 0);
+    stop();
+}
+END_TEST
+
+/* A frame interval may pass before the next one, and opening takes longer than that. */
+START_TEST(the_next_process_opens_its_encoder_while_no_frame_has_come)
+{
+    start_with(NULL);
+    struct guest guest = open_slow("poisoned");
+    guest.width = GUEST_WIDTH;
+    guest.height = GUEST_HEIGHT;
+    guest_flow(&guest);
+    ck_assert(COMES(guest_stats(&guest).settled == guest.submitted, GUEST_PATIENCE_MS));
+    guest.width = SLOW_WIDTH;
+    guest.height = SLOW_HEIGHT;
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    const pid_t pid = own_daemon_worker(&its_daemon, "poisoned", 0);
+    const uint64_t used_ms = process_cpu_ms(pid);
+    ck_assert(COMES(process_cpu_ms(pid) >= used_ms + 100, GUEST_PATIENCE_MS));
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert(COMES(guest_stats(&guest).restarts == 1, GUEST_PATIENCE_MS));
+    ck_assert_uint_eq(guest_stats(&guest).lost, 1);
+    ck_assert(COMES(guest_stats(&guest).open_encoders == 1, GUEST_PATIENCE_MS));
+    while (guest_receive(&guest, 0) == 0)
+        ck_assert_uint_eq(guest.packet.epoch, 1);
+    guest.width = GUEST_WIDTH;
+    guest.height = GUEST_HEIGHT;
+    ck_assert_int_eq(guest_submit(&guest), 0);
+    ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
+    ck_assert_uint_eq(guest_stats(&guest).open_encoders, 1);
+    guest_end(&guest);
     stop();
 }
 END_TEST
@@ -502,8 +551,12 @@ Suite *test_suite(void)
     tcase_add_test(processes, the_key_frame_after_a_death_waits_for_no_frame);
     tcase_add_test(processes, what_a_process_had_said_before_it_died_is_received);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
+#if !WITH_ASAN && !WITH_TSAN
+    tcase_add_test(processes, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);
+#endif
 #if HAVE_VPX
     tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
+    tcase_add_test(processes, the_next_process_opens_its_encoder_while_no_frame_has_come);
     tcase_add_test(processes, a_process_that_is_never_idle_is_not_taken_for_one_that_hangs);
     tcase_add_test(processes, a_frame_behind_the_one_that_kills_is_encoded);
 #endif

@@ -16,6 +16,7 @@
 #include "daemon/config_text.h"
 #include "daemon/crash.h"
 #include "daemon/sandbox.h"
+#include "daemon/worker_heap.h"
 #include "session/session.h"
 
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
@@ -97,18 +98,24 @@ const struct reporter reporter_worker = {
 
 /* ---- Before and after -------------------------------------------------------------------------------------------- */
 
+/* A spare has nothing better to do than to get its heap ready. */
+static int patience_ms(struct worker *worker)
+{
+    if (worker->session == NULL)
+        return heap_ready_more() ? HEAP_PAUSE_MS : -1;
+    worker_pulse(worker);
+    return WORKER_PULSE_US / 1000;
+}
+
 /* Waits for a message of that kind: 1, 0 when either end of the worker is gone, negative: what came is none. */
 static int await(struct worker *worker, int socket, enum wire_kind kind, struct wire_parcel *parcel)
 {
-    const bool assigned = worker->session != NULL;
     for (;;) {
         const int result = wire_receive(socket, WIRE_MASK(kind), parcel);
         if (result != -EAGAIN)
             return result;
         struct pollfd fds[] = {{.fd = socket, .events = POLLIN}, {.fd = worker->broker, .events = 0}};
-        if (assigned)
-            worker_pulse(worker);
-        poll(fds, 2, assigned ? WORKER_PULSE_US / 1000 : -1);
+        poll(fds, 2, patience_ms(worker));
         if (fds[1].revents & (POLLHUP | POLLERR))
             return 0;
     }
@@ -158,6 +165,7 @@ static bool take_assignment(struct worker *worker)
     struct wire_ready ready = {0};
     if (await(worker, worker->broker, WIRE_ASSIGN, &parcel) != 1)
         return false;
+    heap_offer();
     ready.error = prepare(worker, &parcel, ready.text);
     wire_discard(&parcel);
     return wire_send(worker->broker, WIRE_READY, &ready, sizeof ready, NULL, 0) == 0 && ready.error == 0;
@@ -175,6 +183,18 @@ static void linger(struct worker *worker)
     }
 }
 
+/* The next frame is most likely one like those before: opening its encoder takes longer than waiting for it. What is to
+ * be inserted at once has its encoder opened then, and what cannot be opened says so with its frame. */
+static void open_ahead(struct session *session, const struct codec_geometry *geometry)
+{
+    const struct codec_rate *rate = &session->wanted.rate;
+    const struct encoder *encoder = &session->encoder;
+    char why[CODEC_WHY];
+    if (geometry->width != 0 && !encoder->holds && !session->wanted.paused &&
+        session->codec->admit(&session->config, geometry, rate, why) == 0)
+        epoch_foresee(&session->encoder.epoch, geometry, rate, budget_share(&encoder->budget, rate));
+}
+
 static int encode(struct worker *worker)
 {
     struct session *session = worker->session;
@@ -185,6 +205,7 @@ static int encode(struct worker *worker)
     if (!worker_start(worker, &parcel.message.start))
         return WORKER_VIOLATION;
     worker->started = true;
+    open_ahead(session, &parcel.message.start.proven);
     encoder_run(session);
     /* Neither closed nor at its end: the queue's indices were none. */
     if (!session->closing && !atomic_load(&session->finishing))

@@ -26,6 +26,7 @@ struct worker {
     bool news;          /* it does not know of the rest */
     bool stuck;         /* its socket is full */
     bool started;       /* it was told where */
+    bool settled;       /* its heap is, since there was a packet */
     bool host_gone, broker_gone;
     const char *violation;  /* what the host did that it must not; NULL: nothing */
     int64_t taken_pts;      /* of the frame taken last; -1: there was none */

@@ -29,6 +29,19 @@ static bool rate_is_possible(const struct session *session, const struct codec_r
            session->codec->admit(config, &session->newest, rate, why) == 0;
 }
 
+/* Of an encoder: coded sizes, with what is odd rounded up. */
+static bool geometry_is_possible(const struct session *session, const struct codec_geometry *geometry)
+{
+    const uint32_t wide = picture_coded(session->config.max_width), high = picture_coded(session->config.max_height);
+    const uint32_t width = geometry->width, height = geometry->height;
+    return width >= 2 && height >= 2 && ((width | height) & 1) == 0 &&
+           ((width <= wide && height <= high) || (height <= wide && width <= high)) && geometry->sar_num >= 1 &&
+           geometry->sar_num <= UINT16_MAX && geometry->sar_den >= 1 && geometry->sar_den <= UINT16_MAX &&
+           geometry->range <= CULVERT_RANGE_FULL &&
+           (geometry->matrix == H273_BT601 || geometry->matrix == H273_BT709) && geometry->primaries <= 2 &&
+           geometry->transfer <= 13;
+}
+
 static bool canvas_is_possible(const struct session *session, const struct codec_geometry *canvas,
                                const struct codec_rate *rate)
 {
@@ -37,10 +50,8 @@ static bool canvas_is_possible(const struct session *session, const struct codec
         return canvas->width == 0;
     if (canvas->width == 0 || session->canvas.width != 0)
         return epoch_same_geometry(canvas, &session->canvas);
-    return canvas->width >= 2 && canvas->height >= 2 && ((canvas->width | canvas->height) & 1) == 0 &&
-           canvas->sar_num == 1 && canvas->sar_den == 1 && canvas->range <= CULVERT_RANGE_FULL &&
-           (canvas->matrix == H273_BT601 || canvas->matrix == H273_BT709) && canvas->primaries <= 2 &&
-           canvas->transfer <= 13 && submit_check_size(session, canvas->width, canvas->height, why) == 0 &&
+    return canvas->sar_num == 1 && canvas->sar_den == 1 && geometry_is_possible(session, canvas) &&
+           submit_check_size(session, canvas->width, canvas->height, why) == 0 &&
            session->codec->admit(&session->config, canvas, rate, why) == 0;
 }
 
@@ -146,6 +157,7 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
     const struct session_layout layout = session_layout(&session->config, session->codec);
     const bool latest = session->config.policy == CULVERT_POLICY_LATEST;
     if (!counts_are_possible(&start->counts) || start->packet_pts < -1 || start->primed > 1 ||
+        (start->proven.width != 0 && !geometry_is_possible(session, &start->proven)) ||
         !queue_join(session->frames->base, latest, layout.slots, (size_t)layout.slot_bytes, &start->place,
                     &encoder->reader) ||
         !apply_state(worker, &start->state))

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/worker.h"
+#include "daemon/worker_heap.h"
 #include "session/session.h"
 
 /* ---- Texts ------------------------------------------------------------------------------------------------------- */
@@ -165,6 +166,10 @@ void worker_pulse(struct worker *worker)
     if (now < worker->pulse_at)
         return;
     worker->pulse_at = now + WORKER_PULSE_US;
+    if (worker->announced != 0 && !worker->settled) {
+        worker->settled = true;
+        heap_settle();
+    }
     struct wire_pulse pulse = {.width = worker->width, .height = worker->height};
     if (worker->started) {
         session_stats(session, &pulse.stats);

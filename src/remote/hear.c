@@ -39,6 +39,8 @@ static bool hear_packet(struct session *session, const struct wire_report *repor
     session->sent_pts = packet->pts;
     meter_add(&session->stats.sent, packet->pts, 8 * report->bytes);
     remote->silent = false;
+    if (!(packet->flags & (CULVERT_PACKET_SCALED | CULVERT_PACKET_REPEATED)))
+        remote->proven = report->geometry;
     if ((packet->flags & CULVERT_PACKET_INSERTED) && (packet->flags & CULVERT_PACKET_FIRST_SLICE))
         remote->inserted++;
     if ((packet->flags & CULVERT_PACKET_LAST_SLICE) && !(packet->flags & CULVERT_PACKET_REPEATED))

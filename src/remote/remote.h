@@ -31,6 +31,7 @@ struct remote {
     uint32_t inserted;           /* pictures since the frame taken last */
     bool primed;                 /* the present worker was to insert from the frame that its predecessor had */
     bool silent;                 /* it has sent no packet yet */
+    struct codec_geometry proven; /* of an encoder that has made a packet; width 0: none has */
     bool lost_newest;            /* the frame submitted last killed its worker */
     int64_t retry_at;            /* clock_now before which no new broker is looked for */
     int next_data, next_packets; /* of a worker that waits for its start; negative: none */

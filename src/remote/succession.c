@@ -62,6 +62,7 @@ void succession_bury(struct session *session)
     if (!remote->begun)
         return;
     remote->begun = false;
+    session->open_encoders = 0;
     const uint64_t lost = session->stats.counts.outcomes[LOST];
     const struct queue_place place = queue_vacancy(&session->submitter.writer);
     settle_to(session, place.taken);
@@ -132,6 +133,7 @@ static void fill_start(struct session *session, struct wire_start *start)
     start->counts = *counts;
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;
+    start->proven = remote->proven;
     /* Not when it was lost with its worker, nor when the next one died of it too. */
     remote->lost_newest |= remote->primed && remote->silent;
     remote->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;

@@ -30,8 +30,9 @@ _Static_assert(sizeof(struct counts) == 176 && offsetof(struct counts, outcomes)
 _Static_assert(offsetof(struct counts, displaced) == 64 && offsetof(struct counts, last) == 168, "");
 _Static_assert(offsetof(struct counts, epochs) == 104 && offsetof(struct counts, recovered) == 160, "");
 _Static_assert(sizeof(struct wire_state) == 112 && offsetof(struct wire_state, canvas) == 72, "");
-_Static_assert(sizeof(struct wire_start) == 312 && offsetof(struct wire_start, counts) == 112, "");
+_Static_assert(sizeof(struct wire_start) == 344 && offsetof(struct wire_start, counts) == 112, "");
 _Static_assert(offsetof(struct wire_start, place) == 288 && offsetof(struct wire_start, packet_pts) == 296, "");
+_Static_assert(offsetof(struct wire_start, proven) == 312, "");
 _Static_assert(sizeof(struct wire_report) == 408 && offsetof(struct wire_report, opened) == 192, "");
 _Static_assert(offsetof(struct wire_report, packet) == 256 && offsetof(struct wire_report, offset) == 392, "");
 _Static_assert(sizeof(struct wire_note_text) == 2072 && offsetof(struct wire_note_text, text) == 24, "");

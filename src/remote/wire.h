@@ -153,6 +153,7 @@ struct wire_start {
     int64_t packet_pts; /* of the last packet; -1: there was none */
     uint32_t inserted;  /* since the frame taken last */
     uint32_t primed;    /* that frame was encoded: a key frame of it may be inserted */
+    struct codec_geometry proven; /* of the encoder that made the last packet; width 0: there was none */
 };
 
 enum wire_report_flag { WIRE_STARVED = 1, WIRE_FAILED = 2, WIRE_ENDED = 4, WIRE_PACKET = 8 };

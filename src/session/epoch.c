@@ -196,6 +196,14 @@ static int open_encoder(struct epoch *epoch, const struct codec_geometry *geomet
     return 0;
 }
 
+void epoch_foresee(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate,
+                   double fill)
+{
+    struct epoch_encoder *place;
+    char why[CODEC_WHY];
+    open_encoder(epoch, geometry, rate, fill, &place, why);
+}
+
 void epoch_abandon(struct epoch *epoch)
 {
     close_encoder(epoch, epoch->present);

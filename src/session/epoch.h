@@ -75,6 +75,11 @@ bool epoch_follows(struct epoch *epoch, const struct codec_geometry *geometry, c
 const struct codec_rate *epoch_opening(struct epoch *epoch, const struct codec_geometry *geometry,
                                        const struct codec_rate *rate);
 
+/* Before the first epoch: opens the encoder that its frames will probably need, as one that is warm. Nothing follows from
+ * a failure. */
+void epoch_foresee(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate,
+                   double fill);
+
 /* Makes the present encoder one of this geometry at this rate; fill as in codec.h, should one be opened. enum
  * epoch_step (EPOCH_BEGINS: a key frame is due; EPOCH_REOPENS: so, because the codec did not do what its table had
  * said), or a negative error with the reason in why.

@@ -1,0 +1,45 @@
+#include "daemon/worker_heap.h"
+
+#include <malloc.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define PIECE_BYTES (1u << 20)
+#define PAGE_BYTES 4096u
+#define MMAP_THRESHOLD (128 << 10) /* glibc's own: DEFAULT_MMAP_THRESHOLD_MIN */
+
+static volatile char *block;
+static size_t ready;
+
+/* Nothing of this size is mapped by itself, and nothing of it is given back to the system when it is freed. */
+static void reserve(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 2 * HEAP_READY_BYTES);
+    mallopt(M_TRIM_THRESHOLD, 2 * HEAP_READY_BYTES);
+    block = malloc(HEAP_READY_BYTES);
+    if (block == NULL)
+        ready = HEAP_READY_BYTES;
+}
+
+bool heap_ready_more(void)
+{
+    if (block == NULL && ready == 0)
+        reserve();
+    for (size_t end = ready + PIECE_BYTES; ready < end && ready < HEAP_READY_BYTES; ready += PAGE_BYTES)
+        block[ready] = 0;
+    return ready < HEAP_READY_BYTES;
+}
+
+void heap_offer(void)
+{
+    free((void *)block);
+    block = NULL;
+    ready = HEAP_READY_BYTES;
+}
+
+void heap_settle(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+    mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD);
+    malloc_trim(0);
+}
