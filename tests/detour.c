@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 #include "culvert/culvert.h"
+#include "steal.h"
 
 #define FPS 60
 #define WARM_UP FPS /* frames */
 /* The aim is 60 us and 1.05, which is about what is measured; these are beyond what the machine's moods add to it. */
-#define MOST_US 150
+#define MOST_US 100
 #define MOST_CPU 1.1
 #define ROUNDS 64
 
@@ -204,6 +205,18 @@ static bool read_frames(void)
     return detour.frames != NULL && fread(detour.frames, detour.frame_bytes, detour.count, stdin) == detour.count;
 }
 
+/* By the medians of the rounds. */
+static int judge(int64_t *added, int64_t *ratio, size_t rounds)
+{
+    qsort(added, rounds, sizeof added[0], by_value);
+    qsort(ratio, rounds, sizeof ratio[0], by_value);
+    const double cpu = (double)ratio[rounds / 2] / 10000;
+    printf("%s 1 - the_daemon_adds_at_most_%d_us_to_the_median # %" PRId64 " us\n",
+           added[rounds / 2] <= MOST_US ? "ok" : "not ok", MOST_US, added[rounds / 2]);
+    printf("%s 2 - and_10_percent_to_the_processor_time # %.3f\n1..2\n", cpu <= MOST_CPU ? "ok" : "not ok", cpu);
+    return added[rounds / 2] > MOST_US || cpu > MOST_CPU;
+}
+
 int main(int argc, char **argv)
 {
     int64_t added[ROUNDS], ratio[ROUNDS];
@@ -215,23 +228,27 @@ int main(int argc, char **argv)
     detour.seconds = (uint32_t)atoi(argv[5]);
     if (detour.count < 2 || detour.seconds < 1 || !read_frames())
         fail("there are fewer frames than that");
+    int counted = 0;
     for (int i = 0; i < rounds; i++) {
+        const struct steal steal = steal_look();
         const int64_t begun = clock_us(CLOCK_MONOTONIC) + 200000, half = 500000 / FPS;
         const int end_here = send_off("", begun + (i % 2) * half);
         const int end_there = send_off(detour.endpoint, begun + (1 - i % 2) * half);
         const struct outcome here = arrive(end_here), there = arrive(end_there);
-        added[i] = there.outside_us - here.outside_us;
-        ratio[i] = 10000 * there.cpu_us / here.cpu_us;
-        printf("# round %d: median %" PRId64 " and %" PRId64 " us, p95 %" PRId64 " and %" PRId64
+        const double stolen = steal_since(&steal);
+        added[counted] = there.outside_us - here.outside_us;
+        ratio[counted] = 10000 * there.cpu_us / here.cpu_us;
+        printf("# round %d%s: median %" PRId64 " and %" PRId64 " us, p95 %" PRId64 " and %" PRId64
                " us, outside the codec %" PRId64 " and %" PRId64 " us, processor time %.3f\n",
-               i + 1, here.median_us, there.median_us, here.p95_us, there.p95_us, here.outside_us, there.outside_us,
-               (double)ratio[i] / 10000);
+               i + 1, stolen > STEAL_MOST ? " (not counted: the machine's host took time away)" : "", here.median_us,
+               there.median_us, here.p95_us, there.p95_us, here.outside_us, there.outside_us,
+               (double)ratio[counted] / 10000);
+        counted += stolen <= STEAL_MOST;
     }
-    qsort(added, (size_t)rounds, sizeof added[0], by_value);
-    qsort(ratio, (size_t)rounds, sizeof ratio[0], by_value);
-    const double cpu = (double)ratio[rounds / 2] / 10000;
-    printf("%s 1 - the_daemon_adds_at_most_%d_us_to_the_median # %" PRId64 " us\n",
-           added[rounds / 2] <= MOST_US ? "ok" : "not ok", MOST_US, added[rounds / 2]);
-    printf("%s 2 - and_10_percent_to_the_processor_time # %.3f\n1..2\n", cpu <= MOST_CPU ? "ok" : "not ok", cpu);
-    return added[rounds / 2] > MOST_US || cpu > MOST_CPU;
+    if (counted <= rounds / 2) {
+        printf("1..0 # SKIP the machine's host took processor time away in %d of %d rounds\n", rounds - counted,
+               rounds);
+        return 0;
+    }
+    return judge(added, ratio, (size_t)counted);
 }

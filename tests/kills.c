@@ -20,6 +20,7 @@
 #include "decoder.h"
 #include "instrument.h"
 #include "own_daemon.h"
+#include "steal.h"
 
 #define WIDTH 640
 #define HEIGHT 480
@@ -397,7 +398,23 @@ static void stream_all(uint32_t kills, struct holdings *before, struct holdings 
     }
 }
 
-static int judge(int64_t most_ns, const struct holdings *before, const struct holdings *after)
+/* A clock that was slow because the machine did not run says nothing: then this is skipped. */
+static int judge_times(int64_t most_ns, double stolen)
+{
+    int64_t *const times = calloc(streams[0].kills_wanted * stream_count + 1, sizeof *times);
+    const uint32_t count = gather_times(times);
+    const int64_t p99 = times[count * 99 / 100 < count ? count * 99 / 100 : 0];
+    printf("# from a death to the key frame, of %u: p50 %.1f ms, p99 %.1f ms, at most %.1f ms\n", count,
+           (double)times[count / 2] / 1e6, (double)p99 / 1e6, (double)times[count > 0 ? count - 1 : 0] / 1e6);
+    free(times);
+    const char *const what = "of a hundred times from a death to the next key frame 99 are below the limit";
+    if (most_ns == 0 || (count > 0 && p99 < most_ns) || stolen <= STEAL_MOST)
+        return verdict(most_ns == 0 || (count > 0 && p99 < most_ns), 3, what);
+    printf("ok 3 - %s # SKIP the machine's host took %.1f %% of the processors' time away\n", what, stolen);
+    return 0;
+}
+
+static int judge(int64_t most_ns, double stolen, const struct holdings *before, const struct holdings *after)
 {
     bool accounted = true, died = true;
     for (size_t i = 0; i < stream_count; i++) {
@@ -405,12 +422,7 @@ static int judge(int64_t most_ns, const struct holdings *before, const struct ho
         accounted &= is_accounted_for(&streams[i]);
         died &= streams[i].kills == streams[i].kills_wanted;
     }
-    int64_t *const times = calloc(streams[0].kills_wanted * stream_count + 1, sizeof *times);
-    const uint32_t count = gather_times(times);
-    const int64_t p99 = times[count * 99 / 100 < count ? count * 99 / 100 : 0];
-    printf("# from a death to the key frame, of %u: p50 %.1f ms, p99 %.1f ms, at most %.1f ms\n# %s\n", count,
-           (double)times[count / 2] / 1e6, (double)p99 / 1e6, (double)times[count > 0 ? count - 1 : 0] / 1e6, why);
-    free(times);
+    printf("# %s\n", why);
     report_holdings("after the first kills", before);
     report_holdings("after the last one", after);
     const bool grew = !WITH_ASAN && !WITH_TSAN &&
@@ -418,8 +430,7 @@ static int judge(int64_t most_ns, const struct holdings *before, const struct ho
                        after->client_kb > before->client_kb + GROWTH_KB);
     return verdict(why[0] == '\0' && died, 1,
                    "every stream decodes and rises, whenever its encoder process is killed") +
-           verdict(accounted, 2, "every frame, restart and epoch is accounted for") +
-           verdict(most_ns == 0 || (count > 0 && p99 < most_ns), 3, "the next key frame comes soon after a death") +
+           verdict(accounted, 2, "every frame, restart and epoch is accounted for") + judge_times(most_ns, stolen) +
            verdict(same(before, after) && !grew, 4, "broker and client hold as much as after the first kills") +
            verdict(lost_nothing(&streams[stream_count - 1]), 5, "the session beside them loses no frame");
 }
@@ -446,8 +457,9 @@ int main(int argc, char **argv)
     own_daemon_start(&its_daemon, (const char *const[]){"--deaths", "100/1", NULL});
     printf("1..5\n");
     make_texture();
+    const struct steal steal = steal_look();
     stream_all(kills, &before, &after);
-    const int failures = judge(most_ns, &before, &after);
+    const int failures = judge(most_ns, steal_since(&steal), &before, &after);
     /* What it said tells why a process died that nobody killed. */
     if (failures == 0)
         own_daemon_remove(&its_daemon);

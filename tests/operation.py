@@ -260,6 +260,17 @@ def check_says_whether_it_could_work():
         assert len(failures) == 1 and f"{place}/missing: No such file or directory: make it" in failures[0], said
 
 
+def check_tries_where_metrics_are_to_be():
+    if has_metrics != "true":
+        raise Skip("this build has no metrics")
+    with tempfile.TemporaryDirectory() as place:
+        said = run(culvertd, "--check", "--socket", f"{place}/s", "--metrics", f"unix:{place}/m")
+        assert f"ok   metrics: unix:{place}/m\n" in said and os.listdir(place) == [], (said, os.listdir(place))
+        said = run(culvertd, "--check", "--socket", f"{place}/s", "--metrics", f"unix:{place}/missing/m", status=1)
+        failures = [line for line in said.splitlines() if line.startswith("FAIL")]
+        assert len(failures) == 1 and failures[0].startswith("FAIL metrics: "), said
+
+
 # ---- The command
 
 
@@ -307,6 +318,7 @@ TESTS = [
     systemd_hears_that_it_is_ready_alive_and_stopping,
     it_serves_at_the_socket_that_systemd_passes,
     check_says_whether_it_could_work,
+    check_tries_where_metrics_are_to_be,
     a_table_has_the_session,
     a_recorded_session_decodes,
     a_crash_report_says_what_happened_to_whom,

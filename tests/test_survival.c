@@ -127,6 +127,26 @@ START_TEST(what_a_process_had_said_before_it_died_is_received)
 }
 END_TEST
 
+/* Its host is told that there is no room, and calls nothing else. */
+START_TEST(a_full_queue_makes_room_when_its_process_is_replaced)
+{
+    start_with(NULL);
+    struct culvert_config config = guest_config(&its_daemon, "full");
+    config.policy = CULVERT_POLICY_REJECT;
+    struct guest guest = guest_open(&config);
+    const pid_t pid = own_daemon_worker(&its_daemon, "full", 0);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+    int result;
+    while ((result = guest_submit(&guest)) == 0)
+        ck_assert_uint_lt(guest.submitted, 1000);
+    ck_assert_int_eq(result, CULVERT_E_AGAIN);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert(COMES(guest_submit(&guest) == 0, GUEST_PATIENCE_MS));
+    ck_assert_uint_eq(guest_end(&guest).restarts, 1);
+    stop();
+}
+END_TEST
+
 START_TEST(spares_that_die_are_replaced_and_nobody_notices)
 {
     start_with(NULL);
@@ -550,6 +570,7 @@ Suite *test_suite(void)
     add_rows(processes, a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count, deaths);
     tcase_add_test(processes, the_key_frame_after_a_death_waits_for_no_frame);
     tcase_add_test(processes, what_a_process_had_said_before_it_died_is_received);
+    tcase_add_test(processes, a_full_queue_makes_room_when_its_process_is_replaced);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
 #if !WITH_ASAN && !WITH_TSAN
     tcase_add_test(processes, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);

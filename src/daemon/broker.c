@@ -21,7 +21,8 @@
 #include "daemon/worker.h"
 
 #define BACKLOG 1024
-#define TICK_MS 100 /* while there are seats: grace periods and lost pulses are longer */
+#define CLIENTS_AT_ONCE 16 /* the others have their turn as well */
+#define TICK_MS 100        /* while there are seats: grace periods and lost pulses are longer */
 #define IDLE_MS 1000
 #define FDS_OWN 24 /* descriptors of the broker's own, and of what is on its way */
 #define FDS_SEAT 4 /* a client, its frames, its worker, its report */
@@ -133,9 +134,9 @@ static void turn_away(struct broker *broker, const char *why)
     broker->reserve = open_reserve();
 }
 
-static void accept_clients(struct broker *broker)
+static void accept_clients(struct broker *broker, int most)
 {
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < most; i++) {
         if (broker->count >= broker->room_most) {
             turn_away(broker, "culvertd has as many clients as it can have: close sessions, or raise RLIMIT_NOFILE");
             return;
@@ -200,6 +201,14 @@ static void stop_listening(struct broker *broker)
         listen_unlink(&broker->path);
 }
 
+/* Who has connected but was not accepted yet is told, instead of being cut off; with a socket of systemd's the next
+ * culvertd will serve them. */
+static void accept_last(struct broker *broker)
+{
+    if (broker->path.path[0] != '\0')
+        accept_clients(broker, BACKLOG);
+}
+
 static void drain(struct broker *broker)
 {
     if (broker->draining) {
@@ -209,6 +218,7 @@ static void drain(struct broker *broker)
     say("info", "ending: %" PRIu32 " clients have %" PRIu32 " ms; a second signal ends at once", broker->count,
         broker->options.drain_ms);
     notify_stopping(&broker->notify);
+    accept_last(broker);
     stop_listening(broker);
     broker->draining = true;
     broker->drain_until = clock_now() + (int64_t)broker->options.drain_ms * 1000;
@@ -315,7 +325,7 @@ static bool turn(struct broker *broker)
     if (fds[1].revents != 0)
         hear_signals(broker);
     if (fds[0].revents != 0 && broker->listener >= 0)
-        accept_clients(broker);
+        accept_clients(broker, CLIENTS_AT_ONCE);
     if (broker->http != NULL)
         http_run(broker->http);
     free(fds);

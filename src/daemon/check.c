@@ -9,6 +9,7 @@
 #include "base/platform.h"
 #include "codec/codec.h"
 #include "daemon/broker.h"
+#include "daemon/http.h"
 #include "daemon/sandbox.h"
 
 static unsigned failures;
@@ -45,6 +46,20 @@ static void check_worker(const char *program)
     tell(why[0] == '\0', "an encoder process starts and ends", why);
 }
 
+static size_t render_nothing(void *context, char *text, size_t size)
+{
+    (void)context, (void)text, (void)size;
+    return 0;
+}
+
+static void check_metrics(const char *where)
+{
+    char why[LISTEN_WHY] = "";
+    struct http *const http = where != NULL ? http_start(where, render_nothing, NULL, why, sizeof why) : NULL;
+    tell(where == NULL || http != NULL, "metrics", where == NULL ? "off" : http != NULL ? http_where(http) : why);
+    http_stop(http);
+}
+
 int broker_check(const struct options *options, const char *program)
 {
     char why[512] = "";
@@ -52,6 +67,7 @@ int broker_check(const struct options *options, const char *program)
     tell(options->socket != NULL, "where to listen", options->socket != NULL ? options->socket : "pass --socket PATH");
     const bool keeps = report_dir_works(options->crash_dir, why, sizeof why);
     tell(keeps, "crash reports", why[0] != '\0' ? why : options->crash_dir != NULL ? options->crash_dir : "not kept");
+    check_metrics(options->metrics);
     for (uint32_t i = 0; codec_at(i) != NULL; i++)
         tell(true, "codec", codec_at(i)->name);
     getrlimit(RLIMIT_NOFILE, &files);

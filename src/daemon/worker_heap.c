@@ -2,9 +2,11 @@
 
 #include <malloc.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-#define PIECE_BYTES (1u << 20)
+#define PIECE_BYTES (2u << 20) /* a huge page, on most machines */
 #define PAGE_BYTES 4096u
 #define MMAP_THRESHOLD (128 << 10) /* glibc's own: DEFAULT_MMAP_THRESHOLD_MIN */
 
@@ -19,6 +21,9 @@ static void reserve(void)
     block = malloc(HEAP_READY_BYTES);
     if (block == NULL)
         ready = HEAP_READY_BYTES;
+    else
+        madvise((void *)(((uintptr_t)block + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1)),
+                HEAP_READY_BYTES - PAGE_BYTES, MADV_HUGEPAGE);
 }
 
 bool heap_ready_more(void)

@@ -8,7 +8,8 @@
 #define HEAP_READY_BYTES (32u << 20) /* what VP9 takes at 640x480, and x264 at 1280x720 */
 #define HEAP_PAUSE_MS 2              /* between two pieces: sessions at work come first */
 
-/* Makes the next piece ready, in less than a millisecond. False: all of it is, or there is none to be had. */
+/* Makes the next piece ready, in about a millisecond, and of huge pages where the system has them, for codecs are
+ * slowed down by others. False: all of it is, or there is none to be had. */
 bool heap_ready_more(void);
 /* From here on the codec's allocations come out of it. */
 void heap_offer(void);

@@ -134,8 +134,9 @@ static void released(struct session *session)
 #define INSIST_TIMES 100
 #define INSIST_MS 10
 
-/* A watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
-static bool drain_worker(struct session *session)
+/* Takes in one message at least; without `all`, none behind a packet: whoever waited for it has waited long enough. A
+ * watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
+static bool drain_worker(struct session *session, bool all)
 {
     struct remote *remote = session->remote;
     const uint32_t kinds = remote->watches ? WIRE_MASK(WIRE_COPY) : WIRE_MASK(WIRE_REPORT) | WIRE_MASK(WIRE_NOTE);
@@ -146,11 +147,12 @@ static bool drain_worker(struct session *session)
         if (result == -EAGAIN)
             return news;
         news = true;
-        if (result == 1 && hear_message(session, &parcel.message))
-            continue;
-        succession_bury(session);
-        if (result != 0)
-            succession_end(session, CULVERT_E_CRASHED, "the encoder process has broken the protocol: report this");
+        if (result != 1 || !hear_message(session, &parcel.message)) {
+            succession_bury(session);
+            if (result != 0)
+                succession_end(session, CULVERT_E_CRASHED, "the encoder process has broken the protocol: report this");
+        } else if (!all && packets_waiting(session) > 0)
+            break;
     }
     return news;
 }
@@ -199,12 +201,10 @@ static bool drain_broker(struct session *session)
     return news;
 }
 
-/* The worker's words first: what it said before it died comes before its successor. */
-static void take_in(struct session *session)
+/* What there is to do when messages were taken in, or none came. */
+static void follow_up(struct session *session, bool news)
 {
     struct remote *remote = session->remote;
-    bool news = drain_worker(session);
-    news |= drain_broker(session);
     if (remote->control < 0 && remote->data < 0)
         succession_orphan(session);
     succession_begin(session);
@@ -217,6 +217,14 @@ static void take_in(struct session *session)
     /* Who listens would sleep on: this thread has read what woke it. */
     if (remote->listening)
         platform_signal(remote->wake);
+}
+
+/* The worker's words first: what it said before it died comes before its successor. */
+static void take_in(struct session *session)
+{
+    bool news = drain_worker(session, true);
+    news |= drain_broker(session);
+    follow_up(session, news);
 }
 
 /* The worker must know this before it sees the frame. */
@@ -278,7 +286,10 @@ static bool wait_for_news(struct session *session, int64_t deadline)
         platform_unsignal(remote->wake);
     pthread_mutex_lock(&session->lock);
     remote->listening = false;
-    take_in(session);
+    if (fds[2].revents != 0)
+        take_in(session);
+    else
+        follow_up(session, fds[1].revents != 0 && drain_worker(session, false));
     /* Those who slept meanwhile: one of them listens now. */
     session_broadcast(session);
     return deadline == CLOCK_NEVER || clock_now() < deadline;

@@ -24,18 +24,18 @@ struct remote {
     uint64_t copied, copying; /* bytes of the packet that is coming: so many are there, and will be */
     uint8_t *room;            /* for it, in the outbox */
     bool listening;
-    bool begun;                  /* the worker was told where to start */
-    bool owes_state;             /* what is wanted did not fit into the socket */
-    bool asked;                  /* a new broker was asked for a session, and the frames have not moved there */
-    uint32_t incarnations;       /* workers that were told to start */
-    uint32_t inserted;           /* pictures since the frame taken last */
-    bool primed;                 /* the present worker was to insert from the frame that its predecessor had */
-    bool silent;                 /* it has sent no packet yet */
+    bool begun;                   /* the worker was told where to start */
+    bool owes_state;              /* what is wanted did not fit into the socket */
+    bool asked;                   /* a new broker was asked for a session, and the frames have not moved there */
+    uint32_t incarnations;        /* workers that were told to start */
+    uint32_t inserted;            /* pictures since the frame taken last */
+    bool primed;                  /* the present worker was to insert from the frame that its predecessor had */
+    bool silent;                  /* it has sent no packet yet */
     struct codec_geometry proven; /* of an encoder that has made a packet; width 0: none has */
-    bool lost_newest;            /* the frame submitted last killed its worker */
-    int64_t retry_at;            /* clock_now before which no new broker is looked for */
-    int next_data, next_packets; /* of a worker that waits for its start; negative: none */
-    struct region *next_frames;  /* of a new broker's, until the next frame is submitted */
+    bool lost_newest;             /* the frame submitted last killed its worker */
+    int64_t retry_at;             /* clock_now before which no new broker is looked for */
+    int next_data, next_packets;  /* of a worker that waits for its start; negative: none */
+    struct region *next_frames;   /* of a new broker's, until the next frame is submitted */
 };
 
 extern const struct carrier carrier_remote;

@@ -150,9 +150,9 @@ struct wire_start {
     struct wire_state state; /* its header is the message's */
     struct counts counts;
     struct queue_place place;
-    int64_t packet_pts; /* of the last packet; -1: there was none */
-    uint32_t inserted;  /* since the frame taken last */
-    uint32_t primed;    /* that frame was encoded: a key frame of it may be inserted */
+    int64_t packet_pts;           /* of the last packet; -1: there was none */
+    uint32_t inserted;            /* since the frame taken last */
+    uint32_t primed;              /* that frame was encoded: a key frame of it may be inserted */
     struct codec_geometry proven; /* of the encoder that made the last packet; width 0: there was none */
 };
 

@@ -75,8 +75,8 @@ bool epoch_follows(struct epoch *epoch, const struct codec_geometry *geometry, c
 const struct codec_rate *epoch_opening(struct epoch *epoch, const struct codec_geometry *geometry,
                                        const struct codec_rate *rate);
 
-/* Before the first epoch: opens the encoder that its frames will probably need, as one that is warm. Nothing follows from
- * a failure. */
+/* Before the first epoch: opens the encoder that its frames will probably need, as one that is warm. Nothing follows
+ * from a failure. */
 void epoch_foresee(struct epoch *epoch, const struct codec_geometry *geometry, const struct codec_rate *rate,
                    double fill);
 

@@ -9,10 +9,11 @@
 /* With the lock held: 0 when a packet waits, or what there is to say instead. */
 static int await_packet(struct session *session, int64_t deadline)
 {
+    if (!session->closing)
+        session->carrier->listen(session);
     for (;;) {
         if (session->closing)
             return CULVERT_E_HANDLE;
-        session->carrier->listen(session);
         if (packets_waiting(session) > 0)
             return 0;
         if (session->failed) {
@@ -100,8 +101,8 @@ void session_release(struct session *session, struct outbox_entry *entry)
 /* With the lock held: waits until the outcome of frame `number` is known. */
 static int await_outcome(struct session *session, uint32_t number, int64_t deadline)
 {
+    session->carrier->listen(session);
     for (;;) {
-        session->carrier->listen(session);
         if ((int32_t)((uint32_t)session->stats.counts.settled - number) >= 0)
             return 0;
         if (session->closing)

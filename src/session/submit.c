@@ -156,10 +156,9 @@ static int admit(struct session *session, const struct culvert_frame *in, const 
 static int await_slot(struct session *session, int64_t deadline)
 {
     struct queue_writer *writer = &session->submitter.writer;
+    const bool rejects = session->config.policy == CULVERT_POLICY_REJECT;
     if (queue_room(writer))
         return 0;
-    if (session->config.policy == CULVERT_POLICY_REJECT)
-        return CULVERT_E_AGAIN;
     int error = 0;
     pthread_mutex_lock(&session->lock);
     while (error == 0 && !queue_room(writer)) {
@@ -170,7 +169,7 @@ static int await_slot(struct session *session, int64_t deadline)
             error = session->end;
         else if (queue_room(writer))
             break;
-        else if (session->starved || !session_wait(session, deadline))
+        else if (rejects || session->starved || !session_wait(session, deadline))
             error = CULVERT_E_AGAIN;
     }
     pthread_mutex_unlock(&session->lock);
