@@ -8,6 +8,25 @@
 
 #define PACE_MS 4
 
+struct own_daemon its_daemon;
+
+void guest_start(const char *const *options)
+{
+    own_daemon_create(&its_daemon);
+    own_daemon_start(&its_daemon, options);
+}
+
+void guest_stop(void)
+{
+    own_daemon_remove(&its_daemon);
+}
+
+bool guest_has_children(uint32_t alive)
+{
+    const struct process_children children = process_children(its_daemon.pid);
+    return children.alive == alive && children.zombies == 0;
+}
+
 struct culvert_config guest_config(const struct own_daemon *daemon, const char *name)
 {
     struct culvert_config config = stream_config(CULVERT_CODEC_NULL, CULVERT_POLICY_LATEST);

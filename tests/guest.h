@@ -19,6 +19,14 @@ struct guest {
     struct culvert_packet packet; /* the last one */
 };
 
+/* The culvertd of a test, from its beginning to its end. */
+extern struct own_daemon its_daemon;
+
+void guest_start(const char *const *options);
+void guest_stop(void);
+/* Whether it has so many processes, and none that is dead and not buried. */
+bool guest_has_children(uint32_t alive);
+
 /* LATEST, the null codec, 60 frames per second, nothing inserted but key frames; of that name. */
 struct culvert_config guest_config(const struct own_daemon *daemon, const char *name);
 /* Opens it, and fails the test when that fails. */

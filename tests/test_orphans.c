@@ -1,7 +1,5 @@
-/* Brokers that die or end: their processes, their sessions, and those that wait for the next one. And clients that are
- * turned away. */
+/* Brokers that die or end: their processes, their sessions, and those that wait for the next one. */
 #include <errno.h>
-#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,12 +7,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "child.h"
 #include "guest.h"
 #include "instrument.h"
 #include "own_daemon.h"
@@ -23,20 +19,6 @@
 #include "stream.h"
 
 #define SECOND_MS 1000
-#define NOBODY 65534
-
-static struct own_daemon its_daemon;
-
-static void start_with(const char *const *options)
-{
-    own_daemon_create(&its_daemon);
-    own_daemon_start(&its_daemon, options);
-}
-
-static void stop(void)
-{
-    own_daemon_remove(&its_daemon);
-}
 
 static const char *error_of(const struct guest *guest)
 {
@@ -58,7 +40,7 @@ static bool has_buried_all(void)
 START_TEST(a_broker_that_dies_takes_its_processes_along)
 {
     ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guests[3];
     for (int i = 0; i < 3; i++) {
         char name[8];
@@ -72,7 +54,7 @@ START_TEST(a_broker_that_dies_takes_its_processes_along)
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(culvert_close(guests[i].session), 0);
     prctl(PR_SET_CHILD_SUBREAPER, 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -103,7 +85,7 @@ static void expect_gone(struct guest *guest)
 
 START_TEST(what_was_queued_is_received_before_the_broker_is_gone)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "queued");
     config.policy = (uint32_t)_i;
     struct guest guest = guest_open(&config);
@@ -117,7 +99,7 @@ START_TEST(what_was_queued_is_received_before_the_broker_is_gone)
         ck_assert_uint_eq(guest.packet.frame, i);
     }
     expect_gone(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -142,7 +124,7 @@ static void *wait_for_room(void *argument)
 /* The process stands still, so that the queue of frames is full and no packet comes. */
 START_TEST(calls_that_wait_are_told_that_the_broker_is_gone)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "waiting");
     config.policy = CULVERT_POLICY_BLOCK;
     struct guest receiver = guest_open(&config), submitter = receiver;
@@ -165,7 +147,7 @@ START_TEST(calls_that_wait_are_told_that_the_broker_is_gone)
     ck_assert_uint_ge(stats.lost, 3);
     ck_assert_uint_eq(stats.skipped, 0);
     ck_assert_int_eq(culvert_close(receiver.session), 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -184,7 +166,7 @@ static struct guest open_faithful(uint32_t policy)
 
 START_TEST(a_session_that_asked_for_it_goes_on_with_the_next_broker)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_faithful((uint32_t)_i);
     for (uint32_t epoch = 2; epoch <= 4; epoch++) {
         own_daemon_end(&its_daemon, SIGKILL);
@@ -200,20 +182,20 @@ START_TEST(a_session_that_asked_for_it_goes_on_with_the_next_broker)
     ck_assert_uint_eq(stats.epochs, 4);
     ck_assert_uint_ge(stats.lost, 3);
     ck_assert_uint_ge(stats.lost + stats.skipped, 30);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_session_that_nobody_submits_to_waits_for_the_next_broker_too)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_faithful(CULVERT_POLICY_LATEST);
     own_daemon_end(&its_daemon, SIGKILL);
     own_daemon_start(&its_daemon, NULL);
     ck_assert_int_eq(guest_receive(&guest, 300), CULVERT_E_AGAIN);
     guest_reach(&guest, 2);
     ck_assert_uint_eq(guest_end(&guest).restarts, 1);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -239,7 +221,7 @@ static bool is_honest(int result)
 
 START_TEST(a_host_of_one_call_a_frame_goes_on_with_the_next_broker)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_faithful((uint32_t)_i);
     own_daemon_end(&its_daemon, SIGKILL);
     int result = 0;
@@ -254,13 +236,13 @@ START_TEST(a_host_of_one_call_a_frame_goes_on_with_the_next_broker)
     ck_assert_int_eq(encode(&guest), 0);
     ck_assert_uint_eq(guest.packet.frame, guest.submitted);
     ck_assert_uint_eq(guest_end(&guest).restarts, 1);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_paused_session_stays_paused_with_the_next_broker)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_faithful(CULVERT_POLICY_LATEST);
     ck_assert_int_eq(culvert_pause(guest.session, NULL), 0);
     own_daemon_end(&its_daemon, SIGKILL);
@@ -278,13 +260,13 @@ START_TEST(a_paused_session_stays_paused_with_the_next_broker)
     ck_assert_uint_eq(guest.packet.control, control);
     ck_assert_uint_eq(guest.packet.epoch, 2);
     guest_end(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_thread_that_waits_for_packets_gets_those_of_the_next_broker)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest receiver = open_faithful(CULVERT_POLICY_LATEST), submitter = receiver;
     pthread_t thread;
     int *result;
@@ -301,7 +283,7 @@ START_TEST(a_thread_that_waits_for_packets_gets_those_of_the_next_broker)
     ck_assert_uint_eq(stats.submitted, submitter.submitted);
     ck_assert_uint_eq(stats.settled, stats.submitted);
     ck_assert_int_eq(culvert_close(submitter.session), 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -323,7 +305,7 @@ static void send_end(int signal)
 
 START_TEST(a_signal_lets_sessions_end_well_and_takes_no_more)
 {
-    start_with((const char *const[]){"--drain", "60000", NULL});
+    guest_start((const char *const[]){"--drain", "60000", NULL});
     struct guest guest = guest_of(&its_daemon, "ending");
     guest_flow(&guest);
     const pid_t pid = own_daemon_worker(&its_daemon, "ending", 0);
@@ -338,7 +320,7 @@ START_TEST(a_signal_lets_sessions_end_well_and_takes_no_more)
     guest_reach(&guest, 2);
     guest_end(&guest);
     expect_well_ended(own_daemon_end(&its_daemon, 0));
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -355,7 +337,8 @@ static int ask(void)
     return asker;
 }
 
-/* Perhaps it was answered before the broker saw the signal; what it asked and the broker did not read is an error first.
+/* Perhaps it was answered before the broker saw the signal; what it asked and the broker did not read is an error
+ * first.
  */
 static void expect_told(int asker)
 {
@@ -373,7 +356,7 @@ static void expect_told(int asker)
 
 START_TEST(a_connection_that_asks_while_the_broker_ends_is_told_so)
 {
-    start_with((const char *const[]){"--drain", "60000", NULL});
+    guest_start((const char *const[]){"--drain", "60000", NULL});
     struct guest guest = guest_of(&its_daemon, "ending");
     guest_flow(&guest);
     const int late = ask();
@@ -383,13 +366,13 @@ START_TEST(a_connection_that_asks_while_the_broker_ends_is_told_so)
     expect_told(late);
     guest_end(&guest);
     expect_well_ended(own_daemon_end(&its_daemon, 0));
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(connections_that_wait_to_be_accepted_when_the_broker_ends_are_told_so)
 {
-    start_with((const char *const[]){"--drain", "60000", NULL});
+    guest_start((const char *const[]){"--drain", "60000", NULL});
     struct guest guest = guest_of(&its_daemon, "ending");
     guest_flow(&guest);
     ck_assert_int_eq(kill(its_daemon.pid, SIGSTOP), 0);
@@ -402,13 +385,13 @@ START_TEST(connections_that_wait_to_be_accepted_when_the_broker_ends_are_told_so
         expect_told(late[i]);
     guest_end(&guest);
     expect_well_ended(own_daemon_end(&its_daemon, 0));
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(sessions_that_do_not_end_in_time_are_told_that_it_is_gone)
 {
-    start_with((const char *const[]){"--drain", "500", NULL});
+    guest_start((const char *const[]){"--drain", "500", NULL});
     struct guest guest = guest_of(&its_daemon, "staying");
     guest_flow(&guest);
     const int64_t began = milliseconds();
@@ -419,13 +402,13 @@ START_TEST(sessions_that_do_not_end_in_time_are_told_that_it_is_gone)
     while (guest_receive(&guest, GUEST_PATIENCE_MS) == 0)
         continue;
     expect_gone(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_second_signal_ends_it_at_once)
 {
-    start_with((const char *const[]){"--drain", "3600000", NULL});
+    guest_start((const char *const[]){"--drain", "3600000", NULL});
     struct guest guest = guest_of(&its_daemon, "staying");
     guest_flow(&guest);
     send_end(ends[_i]);
@@ -433,118 +416,9 @@ START_TEST(a_second_signal_ends_it_at_once)
     while (guest_receive(&guest, GUEST_PATIENCE_MS) == 0)
         continue;
     expect_gone(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
-
-/* ---- Turned away ------------------------------------------------------------------------------------------------- */
-
-static void be_somebody_else(void)
-{
-    char why[256];
-    culvert_session session = 0;
-    const struct culvert_config config = guest_config(&its_daemon, "foreign");
-    struct culvert_listing listing = {.size = sizeof listing};
-    EXPECT(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
-    EXPECT(culvert_open(&config, &session, why, sizeof why) == CULVERT_E_DENIED);
-    EXPECT(strstr(why, "--allow-uid") != NULL && strchr(why, '\n') == NULL);
-    /* Whoever is faster: it asks before it is turned away, or after that. */
-    for (int i = 0; i < 100; i++)
-        EXPECT(culvert_open(&config, &session, why, sizeof why) == CULVERT_E_DENIED);
-    EXPECT(culvert_list(its_daemon.endpoint, 0, &listing, why, sizeof why) == CULVERT_E_DENIED);
-    EXPECT(culvert_watch(its_daemon.endpoint, "any", &session, why, sizeof why) == CULVERT_E_DENIED);
-}
-
-START_TEST(a_user_who_is_not_served_is_denied_and_the_log_has_the_ids)
-{
-    if (geteuid() != 0) {
-        printf(
-            "# skipped: a_user_who_is_not_served_is_denied_and_the_log_has_the_ids: only root can be somebody else\n");
-        return;
-    }
-    start_with(NULL);
-    child_run(be_somebody_else);
-    ck_assert(own_daemon_said(&its_daemon, "of user 65534, group 65534: start culvertd with --allow-uid"));
-    stop();
-}
-END_TEST
-
-START_TEST(where_nobody_listens_it_is_gone)
-{
-    own_daemon_create(&its_daemon);
-    struct culvert_config config = guest_config(&its_daemon, "early");
-    struct culvert_listing listing = {.size = sizeof listing};
-    culvert_session session = 0;
-    char why[256];
-    ck_assert_int_eq(culvert_open(&config, &session, why, sizeof why), CULVERT_E_GONE);
-    ck_assert_ptr_nonnull(strstr(why, its_daemon.socket));
-    ck_assert_int_eq(culvert_list(its_daemon.endpoint, 0, &listing, why, sizeof why), CULVERT_E_GONE);
-    ck_assert_int_eq(culvert_watch(its_daemon.endpoint, "any", &session, why, sizeof why), CULVERT_E_GONE);
-    /* A socket that a dead one has left, which the next one takes over. */
-    own_daemon_start(&its_daemon, NULL);
-    own_daemon_end(&its_daemon, SIGKILL);
-    ck_assert_int_eq(access(its_daemon.socket, F_OK), 0);
-    ck_assert_int_eq(culvert_open(&config, &session, why, sizeof why), CULVERT_E_GONE);
-    own_daemon_start(&its_daemon, NULL);
-    struct guest guest = guest_open(&config);
-    guest_flow(&guest);
-    guest_end(&guest);
-    stop();
-}
-END_TEST
-
-START_TEST(a_client_of_another_version_is_turned_away_by_name)
-{
-    start_with(NULL);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct wire_open request = {
-        .header = {.magic = WIRE_MAGIC, .version = WIRE_VERSION + 1, .kind = WIRE_OPEN, .bytes = sizeof request}};
-    struct wire_refused refused;
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", its_daemon.socket);
-    const int socket_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(connect(socket_, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(send(socket_, &request, sizeof request, 0), sizeof request);
-    ck_assert_int_eq(recv(socket_, &refused, sizeof refused, 0), sizeof refused);
-    ck_assert_int_eq(refused.error, CULVERT_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(refused.text, "another version"));
-    ck_assert_int_eq(recv(socket_, &refused, sizeof refused, 0), 0);
-    close(socket_);
-    stop();
-}
-END_TEST
-
-static void *answer_in_another_version(void *argument)
-{
-    const struct wire_refused answer = {
-        .header = {.magic = WIRE_MAGIC, .version = WIRE_VERSION + 1, .kind = WIRE_REFUSED, .bytes = sizeof answer},
-        .error = CULVERT_E_LIMIT};
-    const int socket_ = accept(*(const int *)argument, NULL, NULL);
-    send(socket_, &answer, sizeof answer, MSG_NOSIGNAL);
-    close(socket_);
-    return NULL;
-}
-
-START_TEST(a_broker_of_another_version_is_refused_by_name)
-{
-    own_daemon_create(&its_daemon);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", its_daemon.socket);
-    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(listener, 1), 0);
-    const struct culvert_config config = guest_config(&its_daemon, "old");
-    culvert_session session = 0;
-    char why[256];
-    pthread_t thread;
-    pthread_create(&thread, NULL, answer_in_another_version, &listener);
-    ck_assert_int_eq(culvert_open(&config, &session, why, sizeof why), CULVERT_E_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(why, "another version"));
-    pthread_join(thread, NULL);
-    close(listener);
-    stop();
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("orphans");
@@ -564,10 +438,5 @@ Suite *test_suite(void)
     add_rows(end, connections_that_wait_to_be_accepted_when_the_broker_ends_are_told_so, ends);
     add_rows(end, sessions_that_do_not_end_in_time_are_told_that_it_is_gone, ends);
     add_rows(end, a_second_signal_ends_it_at_once, ends);
-    TCase *turned_away = add_case(suite, "turned away");
-    tcase_add_test(turned_away, a_user_who_is_not_served_is_denied_and_the_log_has_the_ids);
-    tcase_add_test(turned_away, where_nobody_listens_it_is_gone);
-    tcase_add_test(turned_away, a_client_of_another_version_is_turned_away_by_name);
-    tcase_add_test(turned_away, a_broker_of_another_version_is_refused_by_name);
     return suite;
 }

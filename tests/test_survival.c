@@ -1,4 +1,4 @@
-/* Encoder processes and clients that die: what is lost, what goes on, and what is given back. */
+/* Encoder processes that die: what is lost, what goes on, and what comes after them. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,25 +17,6 @@
 #define SPARES 2 /* culvertd's default */
 #define SECOND_MS 1000
 
-static struct own_daemon its_daemon;
-
-static void start_with(const char *const *options)
-{
-    own_daemon_create(&its_daemon);
-    own_daemon_start(&its_daemon, options);
-}
-
-static void stop(void)
-{
-    own_daemon_remove(&its_daemon);
-}
-
-static bool has_children(uint32_t alive)
-{
-    const struct process_children children = process_children(its_daemon.pid);
-    return children.alive == alive && children.zombies == 0;
-}
-
 /* ---- Encoder processes ------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -52,7 +33,7 @@ START_TEST(a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count)
 {
     if (!culvert_has_codec(deaths[_i].codec))
         return;
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "dying");
     config.codec = deaths[_i].codec;
     config.policy = deaths[_i].policy;
@@ -68,13 +49,13 @@ START_TEST(a_dead_process_is_replaced_and_the_host_sees_an_epoch_and_a_count)
     const struct culvert_stats stats = guest_end(&guest);
     ck_assert_uint_eq(stats.epochs, 4);
     ck_assert_uint_le(stats.lost, stats.restarts);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(the_key_frame_after_a_death_waits_for_no_frame)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "slow");
     config.fps_num = 1, config.fps_den = 1;
     struct guest guest = guest_open(&config);
@@ -89,7 +70,7 @@ START_TEST(the_key_frame_after_a_death_waits_for_no_frame)
     if (!under_valgrind() && !WITH_ASAN)
         ck_assert_int_lt(milliseconds() - submitted_at, 900);
     ck_assert_uint_eq(guest_end(&guest).inserted, 1);
-    stop();
+    guest_stop();
 }
 END_TEST
 
@@ -106,7 +87,7 @@ static uint64_t packets_told(const char *name)
 /* It dies with a message unread, which resets its connection. */
 START_TEST(what_a_process_had_said_before_it_died_is_received)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "dying");
     config.policy = CULVERT_POLICY_BLOCK;
     struct guest guest = guest_open(&config);
@@ -123,14 +104,14 @@ START_TEST(what_a_process_had_said_before_it_died_is_received)
     ck_assert_uint_eq(guest.packet.frame, 2);
     ck_assert_uint_eq(guest.packet.epoch, 2);
     ck_assert_uint_eq(guest_end(&guest).encoded, 2);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 /* Its host is told that there is no room, and calls nothing else. */
 START_TEST(a_full_queue_makes_room_when_its_process_is_replaced)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct culvert_config config = guest_config(&its_daemon, "full");
     config.policy = CULVERT_POLICY_REJECT;
     struct guest guest = guest_open(&config);
@@ -143,13 +124,13 @@ START_TEST(a_full_queue_makes_room_when_its_process_is_replaced)
     ck_assert_int_eq(kill(pid, SIGKILL), 0);
     ck_assert(COMES(guest_submit(&guest) == 0, GUEST_PATIENCE_MS));
     ck_assert_uint_eq(guest_end(&guest).restarts, 1);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(spares_that_die_are_replaced_and_nobody_notices)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = guest_of(&its_daemon, "beside");
     guest_flow(&guest);
     const pid_t own = own_daemon_worker(&its_daemon, "beside", 0);
@@ -164,22 +145,22 @@ START_TEST(spares_that_die_are_replaced_and_nobody_notices)
     }
     guest_flow(&guest);
     ck_assert_uint_eq(guest_end(&guest).restarts, 0);
-    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
-    stop();
+    ck_assert(COMES(guest_has_children(SPARES), GUEST_PATIENCE_MS));
+    guest_stop();
 }
 END_TEST
 
 #if !WITH_ASAN && !WITH_TSAN
 START_TEST(a_spare_has_memory_ready_and_its_session_keeps_what_it_needs)
 {
-    start_with(NULL);
+    guest_start(NULL);
     ck_assert(COMES(process_children(its_daemon.pid).kb >= SPARES * HEAP_READY_BYTES / 1024, GUEST_PATIENCE_MS));
     struct guest guest = guest_of(&its_daemon, "small");
     guest_flow(&guest);
     const pid_t pid = own_daemon_worker(&its_daemon, "small", 0);
     ck_assert(COMES(process_memory_kb(pid) < HEAP_READY_BYTES / 1024 / 2, GUEST_PATIENCE_MS));
     guest_end(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
 #endif
@@ -215,7 +196,7 @@ static pid_t stop_inside_the_codec(const struct guest *guest, const char *name)
 
 START_TEST(a_frame_that_kills_its_process_is_lost_and_not_sent_again)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_slow("poisoned"), beside = guest_of(&its_daemon, "beside");
     ck_assert_int_eq(guest_submit(&guest), 0);
     ck_assert_int_eq(kill(stop_inside_the_codec(&guest, "poisoned"), SIGKILL), 0);
@@ -238,14 +219,14 @@ START_TEST(a_frame_that_kills_its_process_is_lost_and_not_sent_again)
     ck_assert_uint_eq(stats.encoded, 1);
     guest_flow(&beside);
     ck_assert_uint_eq(guest_end(&beside).lost, 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 /* A frame interval may pass before the next one, and opening takes longer than that. */
 START_TEST(the_next_process_opens_its_encoder_while_no_frame_has_come)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_slow("poisoned");
     guest.width = GUEST_WIDTH;
     guest.height = GUEST_HEIGHT;
@@ -270,14 +251,14 @@ START_TEST(the_next_process_opens_its_encoder_while_no_frame_has_come)
     ck_assert_int_eq(guest_receive(&guest, GUEST_PATIENCE_MS), 0);
     ck_assert_uint_eq(guest_stats(&guest).open_encoders, 1);
     guest_end(&guest);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 /* Its queue is never empty, so it never sleeps. */
 START_TEST(a_process_that_is_never_idle_is_not_taken_for_one_that_hangs)
 {
-    start_with((const char *const[]){"--hang", "2000", NULL});
+    guest_start((const char *const[]){"--hang", "2000", NULL});
     struct culvert_config config = guest_config(&its_daemon, "busy");
     config.codec = CULVERT_CODEC_VP9;
     config.speed = CULVERT_SPEED_SLOWEST;
@@ -291,13 +272,13 @@ START_TEST(a_process_that_is_never_idle_is_not_taken_for_one_that_hangs)
             continue;
     }
     ck_assert_uint_eq(guest_end(&guest).restarts, 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_frame_behind_the_one_that_kills_is_encoded)
 {
-    start_with(NULL);
+    guest_start(NULL);
     struct guest guest = open_slow("poisoned");
     ck_assert_int_eq(guest_submit(&guest), 0);
     const pid_t pid = stop_inside_the_codec(&guest, "poisoned");
@@ -312,7 +293,7 @@ START_TEST(a_frame_behind_the_one_that_kills_is_encoded)
     ck_assert_uint_eq(stats.lost, 1);
     ck_assert_uint_eq(stats.skipped, 1);
     ck_assert_uint_eq(stats.encoded, 1);
-    stop();
+    guest_stop();
 }
 END_TEST
 #endif
@@ -320,7 +301,7 @@ END_TEST
 /* Lets the session's processes die until it ends; every packet that was queued can still be received. */
 START_TEST(several_deaths_in_a_short_time_end_the_session_with_crashed_and_only_that)
 {
-    start_with((const char *const[]){"--deaths", "3/60", NULL});
+    guest_start((const char *const[]){"--deaths", "3/60", NULL});
     struct guest beside = guest_of(&its_daemon, "beside"), guest = guest_of(&its_daemon, "dying");
     pid_t pid = 0;
     for (uint32_t i = 0; i < 3; i++) {
@@ -352,13 +333,13 @@ START_TEST(several_deaths_in_a_short_time_end_the_session_with_crashed_and_only_
     const struct culvert_stats well = guest_end(&beside);
     ck_assert_uint_eq(well.restarts + well.lost, 0);
     ck_assert_uint_eq(own_daemon_reports(&its_daemon), 3);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(deaths_that_are_far_apart_end_nothing)
 {
-    start_with((const char *const[]){"--deaths", "2/1", NULL});
+    guest_start((const char *const[]){"--deaths", "2/1", NULL});
     struct guest guest = guest_of(&its_daemon, "dying");
     pid_t pid = 0;
     for (uint32_t epoch = 1; epoch <= 3; epoch++) {
@@ -371,13 +352,13 @@ START_TEST(deaths_that_are_far_apart_end_nothing)
         sleep_ms(1100);
     }
     ck_assert_uint_eq(guest_end(&guest).restarts, 2);
-    stop();
+    guest_stop();
 }
 END_TEST
 
 START_TEST(a_process_that_hangs_is_killed_and_replaced)
 {
-    start_with((const char *const[]){"--hang", "1500", NULL});
+    guest_start((const char *const[]){"--hang", "1500", NULL});
     struct guest guest = guest_of(&its_daemon, "hanging"), beside = guest_of(&its_daemon, "beside");
     guest_flow(&guest);
     guest_flow(&beside);
@@ -389,8 +370,8 @@ START_TEST(a_process_that_hangs_is_killed_and_replaced)
     guest_flow(&beside);
     const struct culvert_stats stats = guest_end(&beside);
     ck_assert_uint_eq(stats.restarts + stats.lost, 0);
-    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
-    stop();
+    ck_assert(COMES(guest_has_children(SPARES), GUEST_PATIENCE_MS));
+    guest_stop();
 }
 END_TEST
 
@@ -400,7 +381,7 @@ START_TEST(a_process_without_memory_fails_clearly_and_only_its_session)
 {
     if (WITH_ASAN || WITH_TSAN)
         return; /* their shadows are memory as well */
-    start_with((const char *const[]){"--worker-memory", "128", NULL});
+    guest_start((const char *const[]){"--worker-memory", "128", NULL});
     struct culvert_config config = guest_config(&its_daemon, "large");
     config.codec = CULVERT_CODEC_H264;
     struct guest beside = guest_of(&its_daemon, "beside");
@@ -428,141 +409,10 @@ START_TEST(a_process_without_memory_fails_clearly_and_only_its_session)
     guest_flow(&beside);
     const struct culvert_stats well = guest_end(&beside);
     ck_assert_uint_eq(well.restarts + well.lost + well.failed, 0);
-    stop();
+    guest_stop();
 }
 END_TEST
 #endif
-
-/* ---- Clients ----------------------------------------------------------------------------------------------------- */
-
-#define CLIENT_SESSIONS 3
-
-/* In a process of its own: sessions that stream, until it dies. */
-static void be_client(int ready)
-{
-    struct guest guests[CLIENT_SESSIONS];
-    for (int i = 0; i < CLIENT_SESSIONS; i++) {
-        guests[i] = guest_of(&its_daemon, "doomed");
-        guest_flow(&guests[i]);
-    }
-    for (bool told = false;; told = true) {
-        for (int i = 0; i < CLIENT_SESSIONS; i++)
-            guest_flow(&guests[i]);
-        if (!told && write(ready, "", 1) != 1)
-            _exit(1);
-    }
-}
-
-static pid_t start_client(void)
-{
-    int ends[2];
-    char byte;
-    ck_assert_int_eq(pipe(ends), 0);
-    const pid_t pid = fork();
-    if (pid == 0) {
-        allow_leaks();
-        be_client(ends[1]);
-    }
-    close(ends[1]);
-    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-    close(ends[0]);
-    return pid;
-}
-
-static bool is_as_before(uint32_t descriptors, uint32_t children)
-{
-    return process_descriptors(its_daemon.pid) == descriptors && has_children(children);
-}
-
-START_TEST(a_client_that_dies_gives_everything_back_within_a_second)
-{
-    start_with(NULL);
-    struct guest beside = guest_of(&its_daemon, "beside");
-    guest_flow(&beside);
-    ck_assert(COMES(has_children(SPARES + 1), GUEST_PATIENCE_MS));
-    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid);
-    uint64_t memory = 0;
-    for (int i = 0; i < 5; i++) {
-        const pid_t pid = start_client();
-        ck_assert(COMES(has_children(SPARES + 1 + CLIENT_SESSIONS), GUEST_PATIENCE_MS));
-        ck_assert_uint_gt(process_descriptors(its_daemon.pid), descriptors);
-        kill(pid, SIGKILL);
-        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-        ck_assert(COMES(is_as_before(descriptors, SPARES + 1), under_valgrind() ? 10 * SECOND_MS : SECOND_MS));
-        if (i == 0)
-            memory = process_memory_kb(its_daemon.pid);
-    }
-    if (!WITH_ASAN && !WITH_TSAN)
-        ck_assert_uint_le(process_memory_kb(its_daemon.pid), memory + 256);
-    guest_flow(&beside);
-    const struct culvert_stats stats = guest_end(&beside);
-    ck_assert_uint_eq(stats.restarts + stats.lost, 0);
-    stop();
-}
-END_TEST
-
-START_TEST(a_client_that_closes_gives_everything_back_within_a_second)
-{
-    start_with(NULL);
-    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
-    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid), own = process_descriptors(getpid());
-    for (int i = 0; i < 10; i++) {
-        struct guest guest = guest_of(&its_daemon, "closing");
-        guest_flow(&guest);
-        if (i % 2 == 0)
-            guest_submit(&guest);
-        ck_assert_int_eq(culvert_close(guest.session), 0);
-        ck_assert(COMES(is_as_before(descriptors, SPARES), SECOND_MS));
-        ck_assert_uint_eq(process_descriptors(getpid()), own);
-    }
-    stop();
-}
-END_TEST
-
-/* Its processes see its sockets end though they have work; a stopped one is killed. */
-START_TEST(a_client_that_closes_while_its_process_hangs_gives_it_back_too)
-{
-    start_with(NULL);
-    ck_assert(COMES(has_children(SPARES), GUEST_PATIENCE_MS));
-    const uint32_t descriptors = process_descriptors_at_rest(its_daemon.pid);
-    struct guest guest = guest_of(&its_daemon, "hanging");
-    guest_flow(&guest);
-    ck_assert_int_eq(kill(own_daemon_worker(&its_daemon, "hanging", 0), SIGSTOP), 0);
-    ck_assert_int_eq(culvert_close(guest.session), 0);
-    ck_assert(COMES(is_as_before(descriptors, SPARES), SECOND_MS));
-    stop();
-}
-END_TEST
-
-/* ---- Crash reports ----------------------------------------------------------------------------------------------- */
-
-#define REPORTS_KEPT 100
-
-START_TEST(a_hundred_crash_reports_are_kept_and_the_oldest_go)
-{
-    start_with(NULL);
-    char path[160], newest[160], foreign[160];
-    for (int i = 0; i < REPORTS_KEPT + 20; i++) {
-        snprintf(path, sizeof path, "%s/10000000%02d-old-%d.crash", its_daemon.crashes, i % 50, i);
-        fclose(fopen(path, "w"));
-    }
-    snprintf(foreign, sizeof foreign, "%s/notes.crash", its_daemon.crashes);
-    fclose(fopen(foreign, "w"));
-    snprintf(newest, sizeof newest, "%s/1000000099-old-1.crash", its_daemon.crashes);
-    fclose(fopen(newest, "w"));
-    struct guest guest = guest_of(&its_daemon, "dying");
-    guest_reach(&guest, 1);
-    kill(own_daemon_worker(&its_daemon, "dying", 0), SIGSEGV);
-    guest_reach(&guest, 2);
-    guest_end(&guest);
-    ck_assert_uint_eq(own_daemon_reports(&its_daemon), REPORTS_KEPT + 1);
-    ck_assert_int_eq(access(newest, F_OK), 0);
-    ck_assert_int_eq(access(foreign, F_OK), 0);
-    ck_assert(own_daemon_said(&its_daemon, ", report in "));
-    stop();
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("survival");
@@ -587,11 +437,5 @@ Suite *test_suite(void)
 #if HAVE_X264
     tcase_add_test(processes, a_process_without_memory_fails_clearly_and_only_its_session);
 #endif
-    TCase *clients = add_case(suite, "clients");
-    tcase_add_test(clients, a_client_that_dies_gives_everything_back_within_a_second);
-    tcase_add_test(clients, a_client_that_closes_gives_everything_back_within_a_second);
-    tcase_add_test(clients, a_client_that_closes_while_its_process_hangs_gives_it_back_too);
-    TCase *reports = add_case(suite, "crash reports");
-    tcase_add_test(reports, a_hundred_crash_reports_are_kept_and_the_oldest_go);
     return suite;
 }

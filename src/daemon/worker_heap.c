@@ -8,12 +8,13 @@
 
 #define PIECE_BYTES (2u << 20) /* a huge page, on most machines */
 #define PAGE_BYTES 4096u
-#define MMAP_THRESHOLD (128 << 10) /* glibc's own: DEFAULT_MMAP_THRESHOLD_MIN */
 
 static volatile char *block;
 static size_t ready;
 
-/* Nothing of this size is mapped by itself, and nothing of it is given back to the system when it is freed. */
+/* Nothing of this size is mapped by itself, and nothing of it is given back to the system when it is freed: where
+ * glibc's own, dynamic thresholds arrive as well once an encoder was closed. The next one takes what the last one had.
+ */
 static void reserve(void)
 {
     mallopt(M_MMAP_THRESHOLD, 2 * HEAP_READY_BYTES);
@@ -44,7 +45,5 @@ void heap_offer(void)
 
 void heap_settle(void)
 {
-    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-    mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD);
     malloc_trim(0);
 }

@@ -13,7 +13,7 @@
 bool heap_ready_more(void);
 /* From here on the codec's allocations come out of it. */
 void heap_offer(void);
-/* What was not taken goes back to the system, and the allocator to its own ways. */
+/* What was not taken goes back to the system. */
 void heap_settle(void);
 
 #endif
