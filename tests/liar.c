@@ -51,9 +51,16 @@ void liar_end(struct liar *liar)
     rmdir(liar->dir);
 }
 
+void liar_hang_up(struct liar *liar)
+{
+    close_fd(&liar->control);
+    close_fd(&liar->data);
+}
+
 struct culvert_config liar_config(const struct liar *liar, uint32_t policy)
 {
     struct culvert_config config = raw_config(policy);
+    config.flags = liar->flags;
     strcpy(config.endpoint, liar->endpoint);
     return config;
 }

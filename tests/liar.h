@@ -12,6 +12,7 @@ struct liar {
     char dir[32], path[64], endpoint[80];
     int listener, control, data; /* its ends */
     int frames, packets;         /* memory, as sent */
+    uint32_t flags; /* enum culvert_config_flag, of the sessions that are opened with it */
     struct culvert_config config;
     struct wire_layout layout;
     struct queue_shared *shared; /* with the client */
@@ -20,6 +21,8 @@ struct liar {
 
 void liar_begin(struct liar *liar);
 void liar_end(struct liar *liar);
+/* It ends, its worker too; it still listens. */
+void liar_hang_up(struct liar *liar);
 
 /* A config for it: null codec, 64x64. */
 struct culvert_config liar_config(const struct liar *liar, uint32_t policy);

@@ -40,6 +40,7 @@ static void check_open(const void *config, int error, const char *named)
     }
     ck_assert_uint_eq(session, 0x5eed);
     ck_assert_msg(strstr(text, named) != NULL, "\"%s\" does not name %s", text, named);
+    ck_assert_msg(strpbrk(text, "\r\n\033") == NULL, "\"%s\" is more than a line", text);
 }
 
 /* 0 is good in each of these. */
@@ -156,6 +157,7 @@ static const struct {
     {"options", AT(options), 512, NULL, CULVERT_E_ARGUMENT},
     {"pixels", AT(options), 512, "pixels=2", CULVERT_E_OPTION},
     {"picture", AT(options), 512, "pixels=1:picture=1", CULVERT_E_OPTION},
+    {"pic ture", AT(options), 512, "pic\nture=\033[1m", CULVERT_E_OPTION},
     {"options", AT(options), 512, "pixels=1", 0},
 };
 

@@ -217,6 +217,19 @@ START_TEST(pulses_count_what_is_new_in_them)
 }
 END_TEST
 
+START_TEST(what_a_session_brings_from_another_culvertd_is_not_counted)
+{
+    begin();
+    const struct culvert_stats then = stats_of(1000000);
+    metrics_begin(&session, &then);
+    pulse(&session, 1000000, 0);
+    check_vp8(0);
+    pulse(&session, 1000100, 100);
+    check_vp8(100);
+    check_vp8_latency(100);
+}
+END_TEST
+
 START_TEST(counts_outlive_their_sessions_and_add_up_over_them)
 {
     begin();
@@ -447,6 +460,7 @@ END_TEST
 static void add_counting(TCase *tcase)
 {
     tcase_add_test(tcase, pulses_count_what_is_new_in_them);
+    tcase_add_test(tcase, what_a_session_brings_from_another_culvertd_is_not_counted);
     tcase_add_test(tcase, counts_outlive_their_sessions_and_add_up_over_them);
     add_rows(tcase, after_a_restart_stats_go_on_and_latencies_begin_anew, first_pulses);
     tcase_add_test(tcase, whatever_a_worker_claims_no_counter_falls_and_the_histogram_stays_one);

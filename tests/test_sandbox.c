@@ -259,6 +259,20 @@ START_TEST(memory_never_becomes_code)
 }
 END_TEST
 
+static void map_uncounted(void)
+{
+    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    snprintf(sandboxed->verdict, sizeof sandboxed->verdict, "memory was had that no limit counts");
+}
+
+START_TEST(memory_that_no_limit_counts_is_not_had)
+{
+    sandboxed_run(map_uncounted);
+    ck_assert_str_eq(sandboxed->verdict, "");
+    ck_assert(strcmp(sandboxed->name, "mmap") == 0 || strcmp(sandboxed->name, "mmap2") == 0);
+}
+END_TEST
+
 static void call_unlisted_by_default(void)
 {
     signal(SIGSYS, SIG_DFL);
@@ -627,6 +641,7 @@ static void add_filtered(Suite *suite)
     add_rows(refusals, fork_and_spawn_of_the_c_library_kill_the_whole_process, births);
     add_rows(refusals, a_call_that_is_not_foreseen_raises_sigsys_whose_handler_sees_its_number, unlisted);
     tcase_add_test(refusals, memory_never_becomes_code);
+    tcase_add_test(refusals, memory_that_no_limit_counts_is_not_had);
 #ifdef __x86_64__
     tcase_add_test(refusals, calls_of_another_architecture_kill);
 #endif

@@ -22,7 +22,7 @@ uint32_t abi_size(const void *theirs);
 /* Copies ours out, up to the smaller size; the caller's size field stays. Size 0 is nothing. */
 void abi_write(void *theirs, uint32_t size, const void *ours, size_t ours_size);
 
-/* Copies text out with its NUL, cut to size. */
+/* Copies text out with its NUL, cut to size, as one line: a host's own words may stand in it. */
 void abi_write_text(char *text, size_t size, const char *ours);
 
 /* ---- Sessions ---------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "base/line.h"
 
 #define SIZE_LEAST 8
 #define SIZE_MOST 4096
@@ -60,4 +61,5 @@ void abi_write_text(char *text, size_t size, const char *ours)
     const size_t kept = length < size ? length : size - 1;
     memcpy(text, ours, kept);
     text[kept] = '\0';
+    line_clean(text);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fork.h"
+#include "base/line.h"
 #include "culvert/culvert.h"
 
 static _Atomic uint32_t threshold = CULVERT_LOG_INFO;
@@ -71,10 +72,7 @@ static void cut(char line[LOG_LINE + 1])
             end--;
         line[end] = '\0';
     }
-    for (size_t i = 0; i < end; i++) {
-        if ((unsigned char)line[i] < ' ' || line[i] == '\x7f')
-            line[i] = ' ';
-    }
+    line_clean(line);
 }
 
 void log_write_list(uint32_t severity, const char *name, const char *format, va_list arguments)

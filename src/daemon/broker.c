@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/line.h"
 #include "daemon/http.h"
 #include "daemon/sandbox.h"
 #include "daemon/worker.h"
@@ -35,10 +36,7 @@ void say(const char *severity, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    for (char *c = line; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == '\x7f')
-            *c = ' ';
-    }
+    line_clean(line);
     fprintf(stderr, "culvertd: %s: %s\n", severity, line);
 }
 
@@ -119,8 +117,8 @@ static bool begin(struct broker *broker, const struct options *options, const ch
 
 /* ---- Clients ----------------------------------------------------------------------------------------------------- */
 
-/* Without a descriptor left, the reserve makes room for telling the client so. */
-static void turn_away(struct broker *broker, const char *why)
+/* Without a descriptor left, the reserve makes room for telling the client so. False: none was there. */
+static bool turn_away(struct broker *broker, const char *why)
 {
     close(broker->reserve);
     const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -132,24 +130,26 @@ static void turn_away(struct broker *broker, const char *why)
         metrics_refuse(&broker->metrics, METRICS_REFUSE_LIMIT);
     }
     broker->reserve = open_reserve();
+    return socket >= 0;
+}
+
+/* One client. False: none waits. */
+static bool accept_client(struct broker *broker)
+{
+    if (broker->count >= broker->room_most)
+        return turn_away(broker, "culvertd has as many clients as it can have: close sessions, or raise RLIMIT_NOFILE");
+    const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (socket >= 0)
+        seat_admit(broker, socket);
+    else if (errno == EMFILE || errno == ENFILE)
+        return turn_away(broker, "culvertd has no descriptor left: close sessions, or raise RLIMIT_NOFILE");
+    return socket >= 0;
 }
 
 static void accept_clients(struct broker *broker, int most)
 {
-    for (int i = 0; i < most; i++) {
-        if (broker->count >= broker->room_most) {
-            turn_away(broker, "culvertd has as many clients as it can have: close sessions, or raise RLIMIT_NOFILE");
-            return;
-        }
-        const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= 0) {
-            seat_admit(broker, socket);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE)
-            turn_away(broker, "culvertd has no descriptor left: close sessions, or raise RLIMIT_NOFILE");
-        return;
-    }
+    while (most-- > 0 && accept_client(broker))
+        continue;
 }
 
 static void clear_up(struct broker *broker)

@@ -61,6 +61,7 @@ struct seat {
     int data, packets; /* the client's end and the packets' memory of a worker that is not ready; or negative */
     uint32_t incarnation;
     bool ready;       /* the worker is */
+    bool pulsed;      /* a worker has told where the session stands: from there on it is counted */
     bool hung;        /* it was killed for that */
     int64_t heard_at; /* clock_now of the worker's last message */
     int64_t kill_at;  /* clock_now at which a worker that should end is killed; CLOCK_NEVER */

@@ -40,6 +40,11 @@ void metrics_open(struct metrics *metrics, struct metrics_session *session, uint
     metrics->open[session->row]++;
 }
 
+void metrics_begin(struct metrics_session *session, const struct culvert_stats *then)
+{
+    session->stats = *then;
+}
+
 static void advance_frames(uint64_t *counters, struct culvert_stats *seen, const struct culvert_stats *now)
 {
     uint64_t *const before[METRICS_OUTCOMES] = {&seen->encoded, &seen->skipped, &seen->repeated,

@@ -59,6 +59,9 @@ struct metrics_session {
 /* A session begins. codec is an enum culvert_codec that exists; 0 is H.264. */
 void metrics_open(struct metrics *metrics, struct metrics_session *session, uint32_t codec);
 
+/* Where the session stood when it came here: that is not counted. */
+void metrics_begin(struct metrics_session *session, const struct culvert_stats *then);
+
 /* A worker told where its session stands. What is more than before is counted. */
 void metrics_pulse(struct metrics *metrics, struct metrics_session *session, const struct culvert_stats *now,
                    const struct latency_curve *latency);

@@ -16,7 +16,8 @@
 #include "daemon/worker.h"
 
 #define RETRY_US 100000
-#define CALM_US 50000 /* a start is not to compete with the session that has just taken a spare */
+#define FILE_MOST (16 << 20) /* bytes; a report has some 10 KB, and standard error may be a file */
+#define CALM_US 50000        /* a start is not to compete with the session that has just taken a spare */
 
 extern char **environ;
 
@@ -58,9 +59,12 @@ static int spawn(const char *program, int socket, int crash, pid_t *pid)
     return error;
 }
 
+/* What it writes into its report's memory is no way around the limit on memory. */
 static void limit(pid_t pid, uint64_t memory)
 {
     const struct rlimit data = {.rlim_cur = memory, .rlim_max = memory};
+    const struct rlimit file = {.rlim_cur = FILE_MOST, .rlim_max = FILE_MOST};
+    prlimit(pid, RLIMIT_FSIZE, &file, NULL);
     if (memory > 0)
         prlimit(pid, RLIMIT_DATA, &data, NULL);
 }
@@ -138,8 +142,11 @@ bool pool_lost(struct pool *pool, pid_t pid)
     return false;
 }
 
+/* One that hangs would keep the broker from its end. */
 void pool_finish(struct pool *pool)
 {
-    while (pool->count > 0)
-        child_close(&pool->spares[--pool->count]);
+    while (pool->count > 0) {
+        kill(pool->spares[--pool->count].pid, SIGKILL);
+        child_close(&pool->spares[pool->count]);
+    }
 }

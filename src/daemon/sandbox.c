@@ -125,15 +125,25 @@ static int add_one(scmp_filter_ctx filter, uint32_t action, int call, struct scm
 
 #define ADD_ALL(filter, action, table) add_all(filter, action, table, sizeof(table) / sizeof *(table))
 
-static int add_memory(scmp_filter_ctx filter)
+/* No code, and no shared memory of no file: RLIMIT_DATA does not count that. */
+static int add_mapping(scmp_filter_ctx filter, int call)
 {
     const struct scmp_arg_cmp without_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-    int error = add_one(filter, SCMP_ACT_ALLOW, CALL(mmap2), without_exec);
+    const struct scmp_arg_cmp private[] = {without_exec, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, 0)};
+    const struct scmp_arg_cmp of_a_file[] = {without_exec, SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0)};
+    const int error = add(filter, SCMP_ACT_ALLOW, call, 2, private);
+    return error == 0 ? add(filter, SCMP_ACT_ALLOW, call, 2, of_a_file) : error;
+}
+
+static int add_memory(scmp_filter_ctx filter)
+{
+    int error = add_mapping(filter, CALL(mmap2));
 #if !defined __i386__ /* whose mmap has its arguments in memory, out of a filter's sight */
     if (error == 0)
-        error = add_one(filter, SCMP_ACT_ALLOW, CALL(mmap), without_exec);
+        error = add_mapping(filter, CALL(mmap));
 #endif
-    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(mprotect), without_exec) : error;
+    return error == 0 ? add_one(filter, SCMP_ACT_ALLOW, CALL(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))
+                      : error;
 }
 
 static int add_threads(scmp_filter_ctx filter)

@@ -15,6 +15,7 @@
 #include "session/session.h"
 
 #define SILENCE_US 10000000 /* of a client that asks for nothing */
+#define LAST_WORDS 64       /* of a dead worker's: more than its socket holds are somebody else's */
 
 /* How long a worker that should end may still clear up. */
 #ifndef SEAT_GRACE_MS
@@ -248,6 +249,9 @@ static bool hear_worker(struct broker *broker, struct seat *seat)
         hear_ready(broker, seat, &parcel.message.ready);
     } else if (seat->opened && parcel.message.pulse.stats.size != 0) {
         seat->pulse = parcel.message.pulse;
+        if (!seat->pulsed)
+            metrics_begin(&seat->counted, &seat->pulse.stats);
+        seat->pulsed = true;
         metrics_pulse(&broker->metrics, &seat->counted, &seat->pulse.stats, &seat->pulse.total);
     }
     return true;
@@ -308,7 +312,7 @@ void seat_bury(struct broker *broker, struct seat *seat, int status)
     const bool done = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE;
     metrics_worker_end(&broker->metrics, status, seat->hung);
     /* What it said last. Its end may live on: a worker that was taken over can have sent it to its client. */
-    while (seat->worker.socket >= 0 && hear_worker(broker, seat))
+    for (int i = 0; i < LAST_WORDS && seat->worker.socket >= 0 && hear_worker(broker, seat); i++)
         continue;
     report_keep(broker->options.crash_dir, seat->worker.crash, seat->config.name, pid, path, sizeof path);
     if (path[0] != '\0')

@@ -185,14 +185,13 @@ static void linger(struct worker *worker)
 
 /* The next frame is most likely one like those before: opening its encoder takes longer than waiting for it. What is to
  * be inserted at once has its encoder opened then, and what cannot be opened says so with its frame. */
-static void open_ahead(struct session *session, const struct codec_geometry *geometry)
+static void open_ahead(const struct worker *worker, const struct codec_geometry *geometry)
 {
+    struct session *session = worker->session;
+    struct encoder *encoder = &session->encoder;
     const struct codec_rate *rate = &session->wanted.rate;
-    const struct encoder *encoder = &session->encoder;
-    char why[CODEC_WHY];
-    if (geometry->width != 0 && !encoder->holds && !session->wanted.paused &&
-        session->codec->admit(&session->config, geometry, rate, why) == 0)
-        epoch_foresee(&session->encoder.epoch, geometry, rate, budget_share(&encoder->budget, rate));
+    if (!encoder->holds && !session->wanted.paused && worker_can_open(worker, geometry))
+        epoch_foresee(&encoder->epoch, geometry, rate, budget_share(&encoder->budget, rate));
 }
 
 static int encode(struct worker *worker)
@@ -205,7 +204,10 @@ static int encode(struct worker *worker)
     if (!worker_start(worker, &parcel.message.start))
         return WORKER_VIOLATION;
     worker->started = true;
-    open_ahead(session, &parcel.message.start.proven);
+    /* From here on it is counted. */
+    worker->pulse_at = 0;
+    worker_pulse(worker);
+    open_ahead(worker, &parcel.message.start.proven);
     encoder_run(session);
     /* Neither closed nor at its end: the queue's indices were none. */
     if (!session->closing && !atomic_load(&session->finishing))
@@ -232,6 +234,7 @@ int worker_run(void)
 {
     struct worker worker = {.broker = WORKER_BROKER_FD, .host = -1, .watcher = -1};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     /* The broker's death is seen on its socket too; this is for a worker that hangs. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (fcntl(worker.broker, F_GETFD) < 0) {

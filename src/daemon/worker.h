@@ -47,6 +47,8 @@ void worker_blame(struct worker *worker, const char *what);
 void worker_hear(struct worker *worker);
 /* Where the worker before it stopped. False: it is no start. */
 bool worker_start(struct worker *worker, const struct wire_start *start);
+/* Whether an encoder of this geometry may be opened: a worker that died has said it, and nobody has looked at it. */
+bool worker_can_open(const struct worker *worker, const struct codec_geometry *geometry);
 /* Whether submit could have let this frame pass. */
 bool worker_vet(struct worker *worker, const struct frame *frame);
 

@@ -157,7 +157,6 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
     const struct session_layout layout = session_layout(&session->config, session->codec);
     const bool latest = session->config.policy == CULVERT_POLICY_LATEST;
     if (!counts_are_possible(&start->counts) || start->packet_pts < -1 || start->primed > 1 ||
-        (start->proven.width != 0 && !geometry_is_possible(session, &start->proven)) ||
         !queue_join(session->frames->base, latest, layout.slots, (size_t)layout.slot_bytes, &start->place,
                     &encoder->reader) ||
         !apply_state(worker, &start->state))
@@ -170,6 +169,14 @@ bool worker_start(struct worker *worker, const struct wire_start *start)
     encoder->holds = encoder->key_owed = start->primed && frame_is_possible(worker, queue_taken(&encoder->reader));
     encoder->succeeds = encoder->holds;
     return start->primed == encoder->holds;
+}
+
+bool worker_can_open(const struct worker *worker, const struct codec_geometry *geometry)
+{
+    const struct session *session = worker->session;
+    char why[CODEC_WHY];
+    return geometry_is_possible(session, geometry) &&
+           session->codec->admit(&session->config, geometry, &session->wanted.rate, why) == 0;
 }
 
 /* ---- Messages ---------------------------------------------------------------------------------------------------- */

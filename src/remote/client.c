@@ -70,7 +70,7 @@ static void leave_readable(struct remote *remote)
         int none = -1;
         fd = platform_signal_create();
         platform_signal(fd);
-        if (!atomic_compare_exchange_strong(&readable, &none, fd)) {
+        if (fd >= 0 && !atomic_compare_exchange_strong(&readable, &none, fd)) {
             close(fd);
             fd = none;
         }
@@ -96,8 +96,10 @@ static void state(struct session *session)
 {
     struct remote *remote = session->remote;
     struct wire_state message;
-    if (!remote->begun)
+    if (!remote->begun) {
+        succession_give_up(session);
         return;
+    }
     remote_state(session, &message);
     remote->owes_state = wire_send(remote->data, WIRE_STATE, &message, sizeof message, NULL, 0) == -EAGAIN;
     if (!remote->owes_state)
@@ -117,7 +119,11 @@ static bool ring(struct session *session)
 
 static void released(struct session *session)
 {
+    struct remote *remote = session->remote;
     struct queue_shared *shared = session->submitter.writer.shared;
+    /* Who listens may have had no room for what comes next. */
+    if (remote->listening && (shared == NULL || remote->next_data >= 0))
+        platform_signal(remote->wake);
     if (shared == NULL)
         return;
     atomic_store_explicit(&shared->released, session->outbox.tail, memory_order_release);

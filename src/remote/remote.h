@@ -69,6 +69,9 @@ void succession_bury(struct session *session);
 void succession_end(struct session *session, int error, const char *why);
 /* The broker has ended. */
 void succession_orphan(struct session *session);
+/* Without a worker or a broker that will send one, a session that takes no more frames ends, instead of waiting for the
+ * next broker: nothing could be encoded there. */
+void succession_give_up(struct session *session);
 /* Tells the worker that waits, if any, where to start. */
 void succession_begin(struct session *session);
 /* With the submitting role: a session whose broker has ended looks for the next one, or moves into its memory. */

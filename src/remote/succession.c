@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/platform.h"
 #include "base/probes.h"
 #include "remote/endpoint.h"
 #include "remote/remote.h"
@@ -87,11 +88,16 @@ void succession_end(struct session *session, int error, const char *why)
     session_signal(session);
 }
 
+static const char gone[] = "culvertd has ended: start it, and open the session again";
+
 void succession_orphan(struct session *session)
 {
     struct remote *remote = session->remote;
     const bool hopes = (session->config.flags & CULVERT_CONFIG_RECONNECT) && !atomic_load(&session->finishing);
     remote->asked = false;
+    /* A worker that the dead broker has sent is dying too. */
+    remote_close(session, &remote->next_data);
+    remote_close(session, &remote->next_packets);
     if (session->end != 0) {
         /* A frame may have been on its way when the session ended. */
         settle_all(session);
@@ -102,9 +108,21 @@ void succession_orphan(struct session *session)
         return;
     }
     if (!hopes)
-        succession_end(session, CULVERT_E_GONE, "culvertd has ended: start it, and open the session again");
+        succession_end(session, CULVERT_E_GONE, gone);
     else
         forsake(session);
+}
+
+void succession_give_up(struct session *session)
+{
+    struct remote *remote = session->remote;
+    const bool waits = remote->data < 0 && (remote->control < 0 || remote->asked);
+    /* Whoever is inside submit ends it behind its frame. */
+    if (!waits || session->end != 0 || !atomic_load(&session->finishing) || atomic_load(&session->submitter.busy))
+        return;
+    succession_end(session, CULVERT_E_GONE, gone);
+    if (remote->listening)
+        platform_signal(remote->wake);
 }
 
 /* ---- Successors -------------------------------------------------------------------------------------------------- */
@@ -133,7 +151,8 @@ static void fill_start(struct session *session, struct wire_start *start)
     start->counts = *counts;
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;
-    start->proven = remote->proven;
+    /* A worker that made no packet may have died of opening just that. */
+    start->proven = remote->silent ? (struct codec_geometry){0} : remote->proven;
     /* Not when it was lost with its worker, nor when the next one died of it too. */
     remote->lost_newest |= remote->primed && remote->silent;
     remote->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;
@@ -170,6 +189,7 @@ void succession_begin(struct session *session)
     remote->incarnations++;
     /* An empty socket has room; one that is dead already is found at the next look. */
     wire_send(remote->data, WIRE_START, &start, sizeof start, NULL, 0);
+    session->wanted.lost = INT64_MAX;
     remote_poll(session, remote->data);
 }
 
