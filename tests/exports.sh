@@ -24,7 +24,7 @@ skip() {
     echo "ok $number - $1 # SKIP $2"
 }
 
-echo 1..7
+echo 1..10
 # A declaration may go on in the next line; its name is the first word before a parenthesis.
 sed '/^#/d' "$header" | tr '\n' ' ' | grep -o 'CULVERT_API [^(;]*(' | sed 's/.*[ *]\([a-z_0-9]*\)(/\1/' | sort >"$dir/declared"
 nm -D --defined-only "$library" | awk '$2 == "T" || $2 == "D" || $2 == "B" || $2 == "R" {print $3}' | sort \
@@ -46,13 +46,19 @@ report "the SONAME is the ABI's version"
 
 include=$(dirname "$(dirname "$header")")
 echo '#include <culvert/culvert.h>' | tee "$dir/alone.c" >"$dir/alone.cpp"
-"$@" -std=c11 -pedantic-errors -Wall -Wextra -Wconversion -Werror -fsyntax-only -I"$include" "$dir/alone.c" \
-    >"$dir/log" 2>&1
+strict="-pedantic-errors -Wall -Wextra -Wconversion -Werror -fsyntax-only"
+"$@" -std=c11 $strict -I"$include" "$dir/alone.c" >"$dir/log" 2>&1
 report "the header compiles alone as C11"
-if command -v c++ >/dev/null; then
-    c++ -std=c++17 -pedantic-errors -Wall -Wextra -Wconversion -Werror -fsyntax-only -I"$include" "$dir/alone.cpp" \
-        >"$dir/log" 2>&1
-    report "the header compiles alone as C++17"
-else
-    skip "the header compiles alone as C++17" "there is no c++"
-fi
+# by COMPILER STANDARD FILE NAME
+by() {
+    if command -v "$1" >/dev/null; then
+        "$1" "-std=$2" $strict -I"$include" "$3" >"$dir/log" 2>&1
+        report "the header compiles alone as $4 by $1"
+    else
+        skip "the header compiles alone as $4 by $1" "there is no $1"
+    fi
+}
+by gcc c11 "$dir/alone.c" C11
+by clang c11 "$dir/alone.c" C11
+by g++ c++17 "$dir/alone.cpp" C++17
+by clang++ c++17 "$dir/alone.cpp" C++17
