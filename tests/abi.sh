@@ -225,6 +225,11 @@ if [ -n "$renew" ]; then
         echo "tests/abi.sh: abidw finds no types in $library" >&2
         exit 1
     fi
+    # Meson reads the version when it configures.
+    if ! grep -q "soname='libculvert.so.$(abi_version new)'" abi; then
+        echo "tests/abi.sh: the SONAME is not that of CULVERT_ABI_VERSION: run meson setup --reconfigure $1 first" >&2
+        exit 1
+    fi
     cp abi "$baseline" && cp new "$table"
     exit
 fi

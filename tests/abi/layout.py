@@ -74,7 +74,8 @@ def table(header, *compiler):
     with tempfile.TemporaryDirectory() as directory:
         source, program = os.path.join(directory, 'table.c'), os.path.join(directory, 'table')
         with open(source, 'w') as file:
-            file.write(f'#include "{os.path.abspath(header)}"\n#include <stddef.h>\n#include <stdio.h>\nint main(void)\n{{\n')
+            file.write(f'#include "{os.path.abspath(header)}"\n#include <stddef.h>\n#include <stdio.h>\n')
+            file.write('int main(void)\n{\n')
             for row, numbers, kind in rows:
                 values = ''.join(f', (long long)({number})' for number in numbers)
                 file.write(f'    printf("{row}{" %lld" * len(numbers)}{kind}\\n"{values});\n')
