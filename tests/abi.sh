@@ -96,21 +96,22 @@ holds() {
         $2 -std=c11 -ffreestanding -fsyntax-only -I"$include" asserts.c
 }
 
+# holds_on ARCH TABLE: by every compiler for it.
 holds_on() {
     compilers "$1" >found
     while read -r compiler; do
-        holds "$table" "$compiler" || return 1
+        holds "$2" "$compiler" || return 1
     done <found
 }
 
-the_table_is_true_on_x86_64() { holds_on x86_64; }
-the_table_is_true_on_i386() { holds_on i386; }
-the_table_is_true_on_armhf() { holds_on armhf; }
+the_table_is_true_on_x86_64() { holds_on x86_64 "$table"; }
+the_table_is_true_on_i386() { holds_on i386 "$table"; }
+the_table_is_true_on_armhf() { holds_on armhf "$table"; }
 
 # differ OPTION... BASELINE: what abidiff finds. Of private types nothing is known to either side, and without places in
 # the header abidiff would take all types for private.
 differ() {
-    abidiff --exported-interfaces-only --fail-no-debug-info "$@" "$library"
+    abidiff --exported-interfaces-only "$@" "$library"
 }
 
 # What an older program may meet: more functions, and structs that are longer at their end.
@@ -161,6 +162,11 @@ no_struct_has_padding() {
 }
 
 the_library_has_the_abi_of_the_baseline() {
+    # Without it abidiff compares nothing but the names of functions.
+    readelf -SW "$library" | grep -q '\.debug_info ' || {
+        echo "$library has no debug information"
+        return 1
+    }
     differ --harmless "$baseline" && return
     describe && advice
     return 1
@@ -200,10 +206,12 @@ another_table_is_told_apart() {
     compilers x86_64 >found
     while read -r compiler; do
         holds changed "$compiler" >said 2>&1
-        [ "$(grep -c 'error: .*differs from the table' said)" = 4 ] || {
-            cat said
-            return 1
-        }
+        for what in culvert_frame.format 'struct culvert_listing' CULVERT_FORMAT_BGRA culvert_session; do
+            grep -q "error: .*\"$what differs from the table" said || {
+                echo "$compiler says nothing about $what"
+                return 1
+            }
+        done
     done <found
 }
 
@@ -213,6 +221,10 @@ if [ -n "$renew" ]; then
         exit 1
     fi
     describe || exit 1
+    python3 "$here/abi/layout.py" gaps new || exit 1
+    for arch in x86_64 i386 armhf; do
+        holds_on $arch new || exit 1
+    done
     if [ -e "$table" ] && [ -e "$baseline" ] && [ "$(abi_version "$table")" = "$(abi_version new)" ] && breaks; then
         echo "tests/abi.sh: older programs would break: raise CULVERT_ABI_VERSION first" >&2
         exit 1
