@@ -223,7 +223,10 @@ if [ -n "$renew" ]; then
     describe || exit 1
     python3 "$here/abi/layout.py" gaps new || exit 1
     for arch in x86_64 i386 armhf; do
-        holds_on $arch new || exit 1
+        holds_on $arch new || {
+            echo "tests/abi.sh: the header is laid out in another way on $arch" >&2
+            exit 1
+        }
     done
     if [ -e "$table" ] && [ -e "$baseline" ] && [ "$(abi_version "$table")" = "$(abi_version new)" ] && breaks; then
         echo "tests/abi.sh: older programs would break: raise CULVERT_ABI_VERSION first" >&2
