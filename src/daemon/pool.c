@@ -146,7 +146,9 @@ bool pool_lost(struct pool *pool, pid_t pid)
 void pool_finish(struct pool *pool)
 {
     while (pool->count > 0) {
-        kill(pool->spares[--pool->count].pid, SIGKILL);
-        child_close(&pool->spares[pool->count]);
+        struct child *const spare = &pool->spares[--pool->count];
+        if (spare->pid > 0)
+            kill(spare->pid, SIGKILL);
+        child_close(spare);
     }
 }
