@@ -204,7 +204,7 @@ void worker_hear(struct worker *worker)
 {
     struct session *session = worker->session;
     hear_messages(worker);
-    const uint32_t released = atomic_load_explicit(&session->encoder.reader.shared->released, memory_order_acquire);
+    const uint32_t released = queue_given_back(&session->encoder.reader);
     /* Nor those that it was not told of yet. */
     const bool known = released - session->outbox.tail <= worker->announced - session->outbox.tail;
     if (!known || !outbox_released(&session->outbox, released))

@@ -140,6 +140,12 @@ void queue_publish(struct queue_writer *writer)
     atomic_store_explicit(&writer->shared->submitted, writer->submitted, memory_order_release);
 }
 
+void queue_give_back(struct queue_writer *writer, uint32_t packets)
+{
+    /* Release: else the consumer could write over a packet before our reads of it are done. */
+    atomic_store_explicit(&writer->shared->released, packets, memory_order_release);
+}
+
 static enum queue_result take_slot(struct queue_reader *reader)
 {
     struct queue_shared *shared = reader->shared;
@@ -177,4 +183,10 @@ uint8_t *queue_taken_pixels(const struct queue_reader *reader)
 uint32_t queue_submitted(const struct queue_reader *reader)
 {
     return atomic_load_explicit(&reader->shared->submitted, memory_order_acquire);
+}
+
+uint32_t queue_given_back(const struct queue_reader *reader)
+{
+    /* Acquire: else our writes of packets could overtake the last reads of those that lay there. */
+    return atomic_load_explicit(&reader->shared->released, memory_order_acquire);
 }

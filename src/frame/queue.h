@@ -103,6 +103,8 @@ const struct frame *queue_previous(const struct queue_writer *writer);
 const uint8_t *queue_previous_pixels(const struct queue_writer *writer);
 /* Numbers the frame and hands it over. */
 void queue_publish(struct queue_writer *writer);
+/* Tells a consumer in another process how many packets were given back, low bits. */
+void queue_give_back(struct queue_writer *writer, uint32_t packets);
 
 enum queue_result { QUEUE_BROKEN = -1, QUEUE_EMPTY, QUEUE_TAKEN };
 
@@ -114,5 +116,7 @@ const struct frame *queue_taken(const struct queue_reader *reader);
 uint8_t *queue_taken_pixels(const struct queue_reader *reader);
 /* Frames published until now, low bits; may lag behind what queue_take returned. */
 uint32_t queue_submitted(const struct queue_reader *reader);
+/* Packets given back, as the producer's side says. */
+uint32_t queue_given_back(const struct queue_reader *reader);
 
 #endif

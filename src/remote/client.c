@@ -119,14 +119,14 @@ static bool ring(struct session *session)
 
 static void released(struct session *session)
 {
-    struct remote *remote = session->remote;
-    struct queue_shared *shared = session->submitter.writer.shared;
+    const struct remote *remote = session->remote;
+    const bool has_queue = session->submitter.writer.shared != NULL;
     /* Who listens may have had no room for what comes next. */
-    if (remote->listening && (shared == NULL || remote->next_data >= 0))
+    if (remote->listening && (!has_queue || remote->next_data >= 0))
         platform_signal(remote->wake);
-    if (shared == NULL)
+    if (!has_queue)
         return;
-    atomic_store_explicit(&shared->released, session->outbox.tail, memory_order_release);
+    queue_give_back(&session->submitter.writer, session->outbox.tail);
     if (!session->starved)
         return;
     session->starved = outbox_reserve(&session->outbox) == NULL;

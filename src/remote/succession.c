@@ -183,7 +183,7 @@ void succession_begin(struct session *session)
     struct wire_start start;
     fill_start(session, &start);
     session->starved = false;
-    atomic_store(&session->submitter.writer.shared->released, 0);
+    queue_give_back(&session->submitter.writer, 0);
     remote->begun = true;
     remote->owes_state = false;
     remote->incarnations++;
