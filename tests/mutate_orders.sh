@@ -1,6 +1,6 @@
 #!/bin/sh
-# Each memory order of the lock-free sources is weakened in turn, and the checker in tests/interleave must find that out,
-# as TAP: mutate_orders.sh ROOT BUILD INCLUDE BASE CC...; INCLUDE is where libavutil's headers are, BASE is libbase.a.
+# Each memory order of the lock-free sources is weakened in turn, and the checker in tests/interleave must find that
+# out, as TAP: mutate_orders.sh ROOT BUILD INCLUDE BASE CC...; INCLUDE is where libavutil's headers are, BASE is libbase.a.
 set -u
 root=$(realpath "$1") build=$(realpath "$2") include=$3 base=$(realpath "$4")
 shift 4
@@ -79,8 +79,8 @@ weaken() {
     shift 2
     name=${file##*/}
     name=${name%.c}
-    orders "$root/$file" >orders
-    [ -s orders ]
+    orders "$root/$file" >mutants
+    [ -s mutants ]
     result $((!$?)) "there are orders in $file"
     while read -r line place order weaker; do
         what="$file:$line: $order weakened to $weaker"
@@ -91,14 +91,14 @@ weaken() {
         fi
         weakened=$((weakened + 1))
         mutate "$root/$file" "$line" "$place" "$order" "$weaker" >"$name.c"
-        # A mutant that cannot be built is no answer, and neither is a crash.
+        # A mutant that cannot be built is no answer, nor is a crash, nor one that goes beyond the bounds.
         status=0
-        compile "$name.c" "now/$name.o" "$@" >log 2>&1 && link "$@" >>log 2>&1 && ! cmp -s now/"$name.o" plain/"$name.o" &&
-            { ./every "$scenarios" >log 2>&1 || status=$?; }
+        compile "$name.c" "now/$name.o" "$@" >log 2>&1 && link "$@" >>log 2>&1 &&
+            ! cmp -s "now/$name.o" "plain/$name.o" && { ./every "$scenarios" >log 2>&1 || status=$?; }
         [ $status = 1 ] && killed=$((killed + 1))
         result $((status == 1)) "$what is found out"
         sed -n 's/^found by /# by /p' log
-    done <orders
+    done <mutants
     cp plain/"$name.o" now
 }
 

@@ -77,17 +77,20 @@ END_TEST
 static const struct {
     const struct scenario *scenario;
     const char *failure;
+    bool beyond;
 } failing[] = {
-    {&scenario_a_message_that_is_not_released_is_found, "a cell is read before"},
-    {&scenario_a_message_that_is_not_acquired_is_found, "a cell is read before"},
-    {&scenario_a_write_over_what_may_still_be_read_is_found, "a cell is written while another thread may still read"},
-    {&scenario_a_wait_that_nobody_ends_is_found, "nobody can go on"},
-    {&scenario_more_executions_than_the_bound_allows_are_found, "there are more executions than the bound"},
+    {&scenario_a_message_that_is_not_released_is_found, "a cell is read before", false},
+    {&scenario_a_message_that_is_not_acquired_is_found, "a cell is read before", false},
+    {&scenario_a_write_over_what_may_still_be_read_is_found, "a cell is written while another thread may still read",
+     false},
+    {&scenario_a_wait_that_nobody_ends_is_found, "nobody can go on", false},
+    {&scenario_more_executions_than_the_bound_allows_are_found, "there are more executions than the bound", true},
 };
 
 START_TEST(what_is_wrong_is_found)
 {
     ck_assert(!explore(failing[_i].scenario, &explored));
+    ck_assert_int_eq(explored.beyond, failing[_i].beyond);
     ck_assert_msg(strncmp(explored.failure, failing[_i].failure, strlen(failing[_i].failure)) == 0, "%s",
                   explored.failure);
 }

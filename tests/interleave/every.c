@@ -7,6 +7,8 @@
 
 #include "scenarios.h"
 
+#define BEYOND 3 /* a status: what was found is no error of the source */
+
 #define ROW(name) {#name, &scenario_##name},
 
 static const struct row {
@@ -30,7 +32,7 @@ static int run(const struct row *row)
         if (holds)
             continue;
         printf("found by %s: %s\n", row->name, explored.failure);
-        return EXIT_FAILURE;
+        return explored.beyond ? BEYOND : EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
 }

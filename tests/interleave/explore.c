@@ -53,10 +53,16 @@ void explore_fail(const char *what)
     end_execution(FAILED);
 }
 
+void explore_exceed(const char *what)
+{
+    report->beyond = true;
+    explore_fail(what);
+}
+
 static struct choice *choose(bool of_thread)
 {
     if (next_choice == CHOICES_MAX)
-        explore_fail("an execution is longer than the bound allows");
+        explore_exceed("an execution is longer than the bound allows");
     struct choice *choice = &choices[next_choice++];
     if (next_choice > known_choices) {
         *choice = (struct choice){.of_thread = of_thread};
@@ -239,6 +245,7 @@ bool explore(const struct scenario *scenario, struct explored *explored)
         explored->executions += ending == COMPLETE;
         explored->redundant += ending == REDUNDANT;
         if (explored->executions + explored->redundant > most) {
+            explored->beyond = true;
             snprintf(explored->failure, sizeof explored->failure, "there are more executions than the bound allows");
             return false;
         }

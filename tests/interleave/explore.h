@@ -25,6 +25,7 @@ struct explored {
     uint32_t executions;
     uint32_t redundant; /* given up, for they could only repeat another */
     uint32_t choices;   /* the most in one execution */
+    bool beyond;        /* the bounds, or what the model has: nothing is said of the sources */
     char failure[4096]; /* and what led to it; empty: none */
 };
 
@@ -48,5 +49,7 @@ void explore_step(const struct step *step);
 /* Which of several outcomes this execution is about. */
 uint32_t explore_choice(uint32_t outcomes);
 _Noreturn void explore_fail(const char *what);
+/* The execution goes beyond what can be explored, which is a failure too. */
+_Noreturn void explore_exceed(const char *what);
 
 #endif

@@ -51,7 +51,7 @@ static void give(const char *what)
 int locks_lock(pthread_mutex_t *mutex)
 {
     if (only != NULL && only != mutex)
-        explore_fail("there is more than the one lock that the model has");
+        explore_exceed("there is more than the one lock that the model has");
     only = mutex;
     take();
     return 0;
@@ -77,7 +77,7 @@ int locks_broadcast(pthread_cond_t *condition)
 {
     (void)condition;
     if (!held)
-        explore_fail("a broadcast outside of the lock is no step of the model's");
+        explore_exceed("a broadcast outside of the lock is no step of the model's");
     memset(waits, 0, sizeof waits);
     trace_add(explore_self(), "wakes all who wait", 0, 0);
     return 0;
@@ -86,5 +86,5 @@ int locks_broadcast(pthread_cond_t *condition)
 int locks_renew(pthread_cond_t *condition, const pthread_condattr_t *attributes)
 {
     (void)condition, (void)attributes;
-    explore_fail("no scenario forks");
+    explore_exceed("no scenario forks");
 }

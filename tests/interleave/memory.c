@@ -49,7 +49,7 @@ void memory_advance(void)
 {
     const uint32_t self = explore_self();
     if (++known[self].progress[self] > PROGRESS_MAX)
-        explore_fail("a thread takes more steps than the model counts");
+        explore_exceed("a thread takes more steps than the model counts");
 }
 
 void memory_begin(void)
@@ -85,7 +85,7 @@ static uint32_t index_of(const volatile _Atomic uint32_t *address)
     while (index < WORDS && words[index].address != NULL && words[index].address != address)
         index++;
     if (index == WORDS)
-        explore_fail("more words are used than the model has");
+        explore_exceed("more words are used than the model has");
     if (words[index].address == NULL) {
         words[index] = (struct word){.address = address, .count = 1};
         words[index].values[0].value = *address; /* what static storage holds */
@@ -139,7 +139,7 @@ static void add(uint32_t index, uint32_t value, memory_order order, const struct
 {
     struct word *word = &words[index];
     if (word->count == VALUES)
-        explore_fail("a word has more values than the model holds");
+        explore_exceed("a word has more values than the model holds");
     struct value *added = &word->values[word->count];
     *added = (struct value){.value = value};
     memory_known()->values[index] = (uint8_t)word->count;
@@ -172,7 +172,7 @@ void memory_store(volatile _Atomic uint32_t *address, uint32_t value, memory_ord
     const uint32_t index = step_on(address, true, order);
     /* It could come before that one in the word's order, which the model does not try: no source may need it to. */
     if (memory_known()->values[index] != newest_of(index))
-        explore_fail("a store does not know of the one before");
+        explore_exceed("a store does not know of the one before");
     add(index, value, order, NULL);
     trace_add(explore_self(), "stores in word", index, value);
     end_step(order);
