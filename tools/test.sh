@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds culvert in every way that is supported, and passes its tests. The last line counts what ran.
 #
-#   tools/test.sh [STAGE...]     all stages, or those named:
+#   tools/test.sh [STAGE...]     what every change must pass, or the stages named:
+#   tools/test.sh --all          fuzz as well
 #
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
@@ -11,19 +12,22 @@
 #   tsan          ThreadSanitizer, for what has threads, and for sessions in culvertd
 #   valgrind      memcheck, on the gcc build
 #   clock         what measures time, on the gcc build, with nothing beside it
+#   fuzz          each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
 #
 # Installs what it needs from Debian, when something is missing. Builds lie in build/.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-known="gcc clang without-x264 bare asan tsan valgrind clock"
-stages=${*:-$known}
+usual="gcc clang without-x264 bare asan tsan valgrind clock"
+all="$usual fuzz"
+stages=${*:-$usual}
+[ "$stages" != --all ] || stages=$all
 for name in $stages; do
-    case " $known " in
+    case " $all " in
     *" $name "*) ;;
     *)
-        echo "tools/test.sh: no stage $name: the stages are $known" >&2
+        echo "tools/test.sh: no stage $name: the stages are $all" >&2
         exit 2
         ;;
     esac
@@ -65,6 +69,7 @@ configure() {
 # ready STAGE: configures and builds what it runs.
 ready() {
     directory "$1"
+    goals="all test-programs"
     case $1 in
     gcc | valgrind | clock) configure ;;
     clang) CC=clang configure ;;
@@ -72,7 +77,12 @@ ready() {
     bare) configure -Dx264=disabled -Dvpx=disabled ;;
     asan) configure -Db_sanitize=address,undefined -Dbuildtype=debugoptimized ;;
     tsan) configure -Db_sanitize=thread -Dbuildtype=debugoptimized ;;
-    esac >"$dir.log" 2>&1 && ninja -C "$dir" all test-programs >>"$dir.log" 2>&1
+    fuzz)
+        CC=clang configure -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized \
+            -Dtools=disabled
+        goals=all
+        ;;
+    esac >"$dir.log" 2>&1 && ninja -C "$dir" $goals >>"$dir.log" 2>&1
 }
 
 # count STATUS SETUP: adds up the report that Meson leaves of a run; one that ended badly without a report failed.
@@ -107,6 +117,26 @@ run() {
     count $status "$setup"
 }
 
+# fuzz: what a target finds is left beside its log, and its corpus for the next time.
+fuzz() {
+    executions=0 found=0 targets=0
+    for corpus in fuzz/corpus/*/; do
+        target=$(basename "$corpus")
+        targets=$((targets + 1))
+        mkdir -p "$dir/corpus/$target"
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$dir/fuzz/fuzz_$target" -max_len=2048 -timeout=60 \
+            -max_total_time="${FUZZ_SECONDS:-60}" -print_final_stats=1 -dict=fuzz/culvertd.dict \
+            -artifact_prefix="$dir/$target-" "$dir/corpus/$target" "$corpus" >"$dir/$target.log" 2>&1 || {
+            found=$((found + 1))
+            grep -vE '^#[0-9]' "$dir/$target.log" | tail -n 40 >&2
+        }
+        units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$target.log")
+        executions=$((executions + ${units:-0}))
+    done
+    passed=$((passed + targets - found)) failed=$((failed + found))
+    result="$((targets - found)) passed, $found failed, 0 skipped, $executions executions"
+}
+
 stage() {
     case $1 in
     gcc) run plain --no-suite clock ;;
@@ -116,6 +146,7 @@ stage() {
     tsan) run tsan --suite threads --suite storms --suite remote ;;
     valgrind) run valgrind --suite threads --suite single ;;
     clock) run plain --suite clock ;;
+    fuzz) fuzz ;;
     esac
 }
 
