@@ -7,7 +7,7 @@
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
 #   without-x264  -Dx264=disabled; all tests that are left
-#   bare          -Dx264=disabled -Dvpx=disabled; all tests that are left
+#   bare          -Dx264=disabled -Dvpx=disabled -Dseccomp=disabled; all tests that are left, and culvertd in Valgrind
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan          ThreadSanitizer, for what has threads, and for sessions in culvertd
 #   valgrind      memcheck, on the gcc build
@@ -74,7 +74,7 @@ ready() {
     gcc | valgrind | clock) configure ;;
     clang) CC=clang configure ;;
     without-x264) configure -Dx264=disabled ;;
-    bare) configure -Dx264=disabled -Dvpx=disabled ;;
+    bare) configure -Dx264=disabled -Dvpx=disabled -Dseccomp=disabled ;;
     asan) configure -Db_sanitize=address,undefined -Dbuildtype=debugoptimized ;;
     tsan) configure -Db_sanitize=thread -Dbuildtype=debugoptimized ;;
     fuzz)
