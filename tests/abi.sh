@@ -31,31 +31,9 @@ if [ -d "$1" ]; then
 else
     library=$(realpath "$1")
 fi
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$dir" || exit 1
-number=0 failed=0
+. "$here/tap.sh"
 
-# check NAME NEED...: the test that NAME states, a function that is named like it; skipped without what it needs.
-check() {
-    name=$1
-    number=$((number + 1))
-    shift
-    for need in "$@"; do
-        if ! "has_$need"; then
-            echo "ok $number - $name # SKIP $missing"
-            return
-        fi
-    done
-    if "$name" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' log
-        failed=1
-    fi
-}
+lacks() { ! "has_$1"; }
 
 has_abidiff() {
     missing="there is no abidiff"
@@ -257,5 +235,4 @@ check the_table_is_true_on_armhf compiler_of_armhf
 check another_table_is_told_apart compiler_of_x86_64
 check the_library_has_the_abi_of_the_baseline abidiff x86_64
 check another_baseline_is_told_apart abidiff x86_64
-echo "1..$number"
-exit $failed
+done_testing

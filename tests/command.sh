@@ -533,4 +533,4 @@ check a_signal_ends_the_input_and_not_the_output python3
 check the_demo_plays_ten_epochs_that_decode h264 ffmpeg ffprobe python3
 check the_demo_plays_vp9_in_one_canvas vp8 ffmpeg ffprobe python3
 check the_demo_says_what_is_missing ffmpeg
-echo "1..$number"
+done_testing

@@ -1,10 +1,5 @@
-# What the command's tests share. Sourced with $culvert set, by a script whose tests are functions: each is run by its
-# name, in a directory of its own, with CULVERT_ENDPOINT unset.
-number=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$dir" || exit 1
+# What the command's tests share. Sourced with $culvert set; see tap.sh. CULVERT_ENDPOINT is unset.
+. "$(dirname "$0")/tap.sh"
 unset CULVERT_ENDPOINT
 
 # has CODEC: whether this build has it.
@@ -12,32 +7,13 @@ has() {
     "$culvert" doctor | grep "^$1 " | grep -qv missing
 }
 
-# check NAME NEED...: the test that NAME states, a function that is named like it; skipped without the codecs and
-# programs that it needs.
-check() {
-    name=$1
-    shift
-    number=$((number + 1))
-    for need in "$@"; do
-        case $need in
-        h264 | vp8) has "$need" && continue ;;
-        lack-of-h264) has h264 || continue ;;
-        *) command -v "$need" >/dev/null && continue ;;
-        esac
-        echo "ok $number - $name # SKIP there is no $need"
-        return
-    done
-    if "$name" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' log
-    fi
-}
-
-no() {
-    echo "$*"
-    return 1
+lacks() {
+    missing="there is no $1"
+    case $1 in
+    h264 | vp8) ! has "$1" ;;
+    lack-of-h264) has h264 ;;
+    *) ! command -v "$1" >/dev/null ;;
+    esac
 }
 
 # run STATUS ARGUMENT...: the command ends with that status, and says one line when that is not 0.

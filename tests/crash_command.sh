@@ -3,30 +3,14 @@
 # whether this build looks up functions.
 set -u
 culvert=$(realpath "$1") crasher=$(realpath "$2") symbols=$3
-number=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$dir" || exit 1
+. "$(dirname "$0")/tap.sh"
 cp "$crasher" crasher
 # The shell's own word about the signal is not wanted.
 (./crasher report; true) >/dev/null 2>&1
 
-check() {
-    number=$((number + 1))
-    if [ "${2:-true}" != true ]; then
-        echo "ok $number - $1 # SKIP this build looks up no functions"
-    elif "$1" >log 2>&1; then
-        echo "ok $number - $1"
-    else
-        echo "not ok $number - $1"
-        sed 's/^/# /' log
-    fi
-}
-
-no() {
-    echo "$*"
-    return 1
+lacks() {
+    missing="this build looks up no functions"
+    [ "$symbols" != true ]
 }
 
 # run STATUS ARGUMENT...: ends with that status, and says one line when that is not 0.
@@ -120,13 +104,13 @@ a_command_line_that_is_wrong_exits_2_with_one_line() {
 }
 
 check a_report_begins_with_a_sentence_that_says_what_happened
-check settings_events_and_modules_are_listed "$symbols"
-check functions_are_named_in_order "$symbols"
+check settings_events_and_modules_are_listed functions
+check functions_are_named_in_order functions
 [ "$symbols" = true ] || check a_build_without_libdw_prints_modules_and_offsets
-check another_file_in_the_modules_place_is_not_taken_for_it "$symbols"
+check another_file_in_the_modules_place_is_not_taken_for_it functions
 check a_report_comes_from_standard_input_too
 check a_report_that_was_cut_short_is_printed_as_far_as_it_goes
 check what_is_no_report_is_refused_with_its_line
 check what_cannot_be_read_is_said
 check a_command_line_that_is_wrong_exits_2_with_one_line
-echo "1..$number"
+done_testing

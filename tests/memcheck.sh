@@ -76,4 +76,4 @@ check sessions_come_and_go python3
 check a_session_outlives_its_process python3
 check who_breaks_the_rules_is_cut_off python3
 check memcheck_finds_nothing
-echo "1..$number"
+done_testing

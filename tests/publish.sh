@@ -294,4 +294,4 @@ check a_full_disk_is_an_error python3
 check every_frame_of_a_file_is_encoded_there_too python3
 check the_demo_plays_there_too ffmpeg python3
 check a_pipe_that_breaks_off_is_kept_up_to_there python3
-echo "1..$number"
+done_testing

@@ -2,40 +2,17 @@
 # culvertd's units for systemd, as TAP: units.sh SERVICE SOCKET SYSUSERS, the first two as they are installed.
 set -u
 service=$(realpath "$1") socket=$(realpath "$2") sysusers=$(realpath "$3")
-number=0 failed=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' HUP INT TERM
-cd "$dir" || exit 1
+. "$(dirname "$0")/tap.sh"
 # The program may not be installed here; something that is takes its place.
 sed "s|^ExecStart=[^ ]*|ExecStart=$(command -v true)|" "$service" >culvertd.service
 cp "$socket" culvertd.socket
 
-# check NAME NEED...: the test that NAME states, a function that is named like it; skipped without what it needs.
-check() {
-    name=$1
-    number=$((number + 1))
-    shift
-    for need in "$@"; do
-        case $need in
-        root) [ "$(id -u)" = 0 ] && continue ;;
-        *) command -v "$need" >/dev/null && continue ;;
-        esac
-        echo "ok $number - $name # SKIP there is no $need"
-        return
-    done
-    if "$name" >log 2>&1; then
-        echo "ok $number - $name"
-    else
-        echo "not ok $number - $name"
-        sed 's/^/# /' log
-        failed=1
-    fi
-}
-
-no() {
-    echo "$*"
-    return 1
+lacks() {
+    missing="there is no $1"
+    case $1 in
+    root) [ "$(id -u)" != 0 ] ;;
+    *) ! command -v "$1" >/dev/null ;;
+    esac
 }
 
 # setting FILE NAME: its last value.
@@ -116,5 +93,4 @@ check the_service_is_told_of_the_socket_that_the_unit_makes
 check crash_reports_go_where_the_service_may_write
 check the_program_is_the_one_that_is_installed
 check user_and_group_are_made systemd-sysusers root
-echo "1..$number"
-exit $failed
+done_testing

@@ -281,4 +281,4 @@ check vp8_is_not_put_where_h264_is_looked_for
 check files_that_cannot_be_written_are_found_before_anything_is_watched
 check a_disk_that_fills_up_ends_a_recording_with_whole_files python3
 check notes_that_cannot_be_written_end_a_recording
-echo "1..$number"
+done_testing
