@@ -139,6 +139,7 @@ static void released(struct session *session)
 #define MESSAGES_AT_ONCE 1024
 #define INSIST_TIMES 100
 #define INSIST_MS 10
+#define AGAIN_US 100000
 
 /* Takes in one message at least; without `all`, none behind a packet: whoever waited for it has waited long enough. A
  * watcher that receives slowly lets the worker's socket fill: what it is not sent then, it misses. */
@@ -285,9 +286,11 @@ static bool wait_for_news(struct session *session, int64_t deadline)
          .events = (short)(POLLIN | (remote->owes_state ? POLLOUT : 0))},
         {.fd = remote->control, .events = POLLIN},
     };
+    /* A worker that could not be told to start is told later. */
+    const int64_t again = remote->next_data >= 0 && remote->data < 0 ? clock_now() + AGAIN_US : CLOCK_NEVER;
     remote->listening = true;
     pthread_mutex_unlock(&session->lock);
-    poll(fds, sizeof fds / sizeof fds[0], milliseconds_until(deadline));
+    poll(fds, sizeof fds / sizeof fds[0], milliseconds_until(FFMIN(deadline, again)));
     if (fds[0].revents != 0)
         platform_unsignal(remote->wake);
     pthread_mutex_lock(&session->lock);

@@ -82,6 +82,11 @@ int endpoint_ask(int socket, enum wire_kind kind, void *request, size_t bytes, u
 {
     const int64_t deadline = clock_deadline(ENDPOINT_PATIENCE_MS);
     int result = wire_send(socket, kind, request, bytes, NULL, 0);
+    /* An empty socket has room. */
+    if (result == -EAGAIN) {
+        snprintf(why, CODEC_WHY, "the system has no memory for a message to culvertd: try again");
+        return CULVERT_E_MEMORY;
+    }
     /* Whoever was turned away before it could ask was told why. */
     if (result == -EPIPE || result == -ECONNRESET)
         result = 0;

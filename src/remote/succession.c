@@ -76,8 +76,9 @@ void succession_bury(struct session *session)
 void succession_end(struct session *session, int error, const char *why)
 {
     struct remote *remote = session->remote;
-    remote_close(session, &remote->data);
+    /* First: the broker is to know why the worker ends. */
     remote_close(session, &remote->control);
+    remote_close(session, &remote->data);
     remote->begun = false;
     settle_all(session);
     if (session->end != 0)
@@ -139,25 +140,36 @@ void succession_await(struct session *session, struct wire_parcel *parcel)
 
 static void fill_start(struct session *session, struct wire_start *start)
 {
-    struct remote *remote = session->remote;
-    struct counts *counts = &session->stats.counts;
+    const struct remote *remote = session->remote;
     const struct queue_writer *writer = &session->submitter.writer;
-    *start = (struct wire_start){.place = queue_vacancy(writer)};
+    *start = (struct wire_start){.place = queue_vacancy(writer), .counts = session->stats.counts};
     remote_state(session, &start->state);
-    if (remote->incarnations > 0) {
-        counts->restarts++;
-        PROBE_RESTART(session->config.name, counts->restarts, counts->outcomes[LOST]);
-    }
-    start->counts = *counts;
+    start->counts.restarts += remote->incarnations > 0;
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;
     /* A worker that made no packet may have died of opening just that. */
     start->proven = remote->silent ? (struct codec_geometry){0} : remote->proven;
     /* Not when it was lost with its worker, nor when the next one died of it too. */
+    const bool lost = remote->lost_newest || (remote->primed && remote->silent);
+    start->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !lost;
+}
+
+/* It was told. */
+static void note_start(struct session *session, const struct wire_start *start)
+{
+    struct remote *remote = session->remote;
+    struct counts *counts = &session->stats.counts;
+    if (remote->incarnations > 0)
+        PROBE_RESTART(session->config.name, start->counts.restarts, counts->outcomes[LOST]);
+    counts->restarts = start->counts.restarts;
+    session->wanted.lost = INT64_MAX;
+    session->starved = false;
     remote->lost_newest |= remote->primed && remote->silent;
-    remote->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !remote->lost_newest;
+    remote->primed = start->primed;
     remote->silent = true;
-    start->primed = remote->primed;
+    remote->begun = true;
+    remote->owes_state = false;
+    remote->incarnations++;
 }
 
 static bool map_packets(struct session *session)
@@ -170,26 +182,26 @@ static bool map_packets(struct session *session)
 void succession_begin(struct session *session)
 {
     struct remote *remote = session->remote;
+    struct wire_start start;
     if (remote->next_data < 0 || remote->data >= 0 || remote->next_frames != NULL || !packets_retire(session))
         return;
-    const bool mapped = map_packets(session);
+    if (!map_packets(session)) {
+        succession_end(session, CULVERT_E_MEMORY, "packets' memory cannot be mapped: raise the limit on address space");
+        remote_close(session, &remote->next_data);
+        remote_close(session, &remote->next_packets);
+        return;
+    }
+    queue_give_back(&session->submitter.writer, 0);
+    fill_start(session, &start);
+    /* Without memory for that it is tried again at the next look; one that is dead already is found then. */
+    if (wire_send(remote->next_data, WIRE_START, &start, sizeof start, NULL, 0) == -EAGAIN) {
+        packets_retire(session);
+        return;
+    }
     remote_close(session, &remote->next_packets);
     remote->data = remote->next_data;
     remote->next_data = -1;
-    if (!mapped) {
-        succession_end(session, CULVERT_E_MEMORY, "packets' memory cannot be mapped: raise the limit on address space");
-        return;
-    }
-    struct wire_start start;
-    fill_start(session, &start);
-    session->starved = false;
-    queue_give_back(&session->submitter.writer, 0);
-    remote->begun = true;
-    remote->owes_state = false;
-    remote->incarnations++;
-    /* An empty socket has room; one that is dead already is found at the next look. */
-    wire_send(remote->data, WIRE_START, &start, sizeof start, NULL, 0);
-    session->wanted.lost = INT64_MAX;
+    note_start(session, &start);
     remote_poll(session, remote->data);
 }
 

@@ -82,8 +82,9 @@ int wire_send(int socket, enum wire_kind kind, void *message, size_t bytes, cons
     do
         sent = sendmsg(socket, &envelope, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
+    /* A kernel that has no memory for it now may have some later. */
     if (sent < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        return errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
     return 0;
 }
 

@@ -221,7 +221,7 @@ struct wire_parcel {
 };
 
 /* Fills the header of a message of that kind and sends it whole, without waiting: 0 or a negative errno (-EAGAIN: there
- * is no room now). */
+ * is no room now, or no memory). */
 int wire_send(int socket, enum wire_kind kind, void *message, size_t bytes, const int *fds, uint32_t count);
 
 /* Receives a message of one of these kinds (a mask of 1 << enum wire_kind), without waiting. 1, or 0 at the end of
