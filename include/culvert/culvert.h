@@ -104,14 +104,16 @@ typedef uint32_t culvert_loan;
     X(GONE, -19, "no culvertd answers at the endpoint, or it has ended")                                              \
     X(DENIED, -20, "culvertd does not serve this user")
 
+/* CULVERT_E_ARGUMENT and so on, one for each line above; culvert_strerror gives the text. */
 enum culvert_error {
 #define CULVERT_ERROR_ENUM(name, number, text) CULVERT_E_##name = number,
     CULVERT_ERRORS(CULVERT_ERROR_ENUM)
 #undef CULVERT_ERROR_ENUM
 };
 
+/* What calls return beside errors. */
 enum culvert_result {
-    CULVERT_OK = 0,
+    CULVERT_OK = 0,       /* done */
     CULVERT_REOPENS = 1,  /* the change will take effect with a new epoch, which starts with a key frame */
     CULVERT_EOS = 2,      /* after culvert_finish: every packet was received */
     CULVERT_REPEATED = 3, /* the frame equals the last one encoded and yields no packet */
@@ -122,6 +124,7 @@ enum culvert_result {
 
 /* ---- Constants -------------------------------------------------------------------------------------------------- */
 
+/* What a session encodes to; a build need not have all of them (culvert_has_codec). */
 enum culvert_codec {
     CULVERT_CODEC_DEFAULT = 0, /* H.264 */
     CULVERT_CODEC_H264 = 1,    /* x264 */
@@ -130,11 +133,12 @@ enum culvert_codec {
     CULVERT_CODEC_NULL = 4     /* no compression; for tests and measurements of everything else. See culvert_config */
 };
 
+/* The H.264 profile that a session keeps to. */
 enum culvert_profile {
     CULVERT_PROFILE_DEFAULT = 0, /* constrained baseline */
-    CULVERT_PROFILE_BASELINE = 1,
-    CULVERT_PROFILE_MAIN = 2,
-    CULVERT_PROFILE_HIGH = 3
+    CULVERT_PROFILE_BASELINE = 1, /* the same */
+    CULVERT_PROFILE_MAIN = 2,     /* allows CABAC and weighted prediction */
+    CULVERT_PROFILE_HIGH = 3      /* allows 8x8 transforms too */
 };
 
 /* What happens to a frame that is submitted while the encoder is busy. */
@@ -158,7 +162,7 @@ enum culvert_resize {
 
 /* How frames are scaled to a size that is not their own. culvert_config.scale is nearest neighbour always. */
 enum culvert_filter {
-    CULVERT_FILTER_BILINEAR = 0,
+    CULVERT_FILTER_BILINEAR = 0, /* smooth */
     CULVERT_FILTER_NEAREST = 1 /* pixels stay sharp, and of uneven size unless the ratio is whole */
 };
 
@@ -190,17 +194,20 @@ enum culvert_range {
     CULVERT_RANGE_FULL = 1     /* luma 0 to 255 */
 };
 
+/* How a frame is mirrored; both may be given. */
 enum culvert_flip {
     CULVERT_FLIP_HORIZONTAL = 1, /* left becomes right */
     CULVERT_FLIP_VERTICAL = 2    /* top becomes bottom */
 };
 
+/* What a host says of a frame; all may be given. */
 enum culvert_frame_flag {
     CULVERT_FRAME_KEY = 1, /* encode this frame, or the one that takes its place, as a key frame, however short ago the
                               last one was */
     CULVERT_FRAME_SAME = 2 /* the picture of the frame submitted before; data is not read and may be NULL */
 };
 
+/* What a packet is. */
 enum culvert_packet_flag {
     CULVERT_PACKET_KEY = 1,         /* decoding can begin here: a key frame, of H.264 an IDR with its parameter sets */
     CULVERT_PACKET_INSERTED = 2, /* encoded from the last frame: something fell due (a key frame that was asked for, a
@@ -216,6 +223,7 @@ enum culvert_packet_flag {
     CULVERT_PACKET_REPEATED = 256   /* of no bytes: the frame equals the last one encoded (CULVERT_CONFIG_REPEATS) */
 };
 
+/* What a session does beside its settings. */
 enum culvert_config_flag {
     CULVERT_CONFIG_REPEATS = 1,      /* a repeated frame yields a packet of no bytes */
     CULVERT_CONFIG_COARSE_STILLS = 2, /* still pictures are not refined */
@@ -223,11 +231,12 @@ enum culvert_config_flag {
                                         instead of CULVERT_E_GONE, and goes on with a key frame */
 };
 
+/* How grave a line of the log is. */
 enum culvert_log_severity {
-    CULVERT_LOG_NONE = 0,
+    CULVERT_LOG_NONE = 0,  /* for culvert_log_level: keep no line */
     CULVERT_LOG_ERROR = 1, /* a session lost something */
-    CULVERT_LOG_WARNING = 2,
-    CULVERT_LOG_INFO = 3, /* the default: opens, closes, epochs */
+    CULVERT_LOG_WARNING = 2, /* the codec complains, or did not take a change */
+    CULVERT_LOG_INFO = 3,  /* the default: opens, closes, epochs */
     CULVERT_LOG_DEBUG = 4 /* and what the codec says */
 };
 
@@ -332,7 +341,7 @@ struct culvert_packet {
     uint32_t epoch;         /* the first is 1 */
     uint32_t control;       /* number of the last control call that it obeys; 0: none yet. See Control */
     uint32_t width, height; /* visible pixels: the top left part of the coded ones */
-    uint32_t coded_width, coded_height;
+    uint32_t coded_width, coded_height; /* pixels that a decoder yields: even, the visible ones and padding */
     uint32_t aspect_num, aspect_den; /* display aspect of the visible part, never 0/0 */
     uint32_t matrix, range; /* enum culvert_matrix, enum culvert_range */
     uint32_t primaries, transfer; /* H.273 ColourPrimaries and TransferCharacteristics; 2: not declared */
@@ -354,7 +363,7 @@ struct culvert_packet {
 
 /* Durations in microseconds, of all packets since the session's opening. Percentiles are within 3 %, max is exact. */
 struct culvert_latency {
-    uint32_t p50, p95, p99, max;
+    uint32_t p50, p95, p99, max; /* that half, 95 and 99 of 100, and all of them keep */
 };
 
 /* A snapshot. Of frames, always:
@@ -365,7 +374,7 @@ struct culvert_stats {
     uint32_t slots;         /* of the queue, and pictures that the codec may hold back (none of these does) */
     uint64_t submitted;     /* frames accepted */
     uint64_t settled;       /* frames whose outcome is known */
-    uint64_t encoded;
+    uint64_t encoded;       /* came as packets */
     uint64_t skipped;       /* a newer one took their place, or the session was paused */
     uint64_t repeated;      /* equal to the last one encoded */
     uint64_t dropped;       /* the bitrate had no room for them (CULVERT_FLOOR_DROP) */
@@ -376,7 +385,7 @@ struct culvert_stats {
                                slice; and those of no bytes */
     uint64_t bytes;         /* of these packets */
     uint64_t keyframes;     /* among encoded and inserted ones */
-    uint64_t epochs;
+    uint64_t epochs;        /* begun */
     uint64_t reopened;      /* epochs begun because the codec did not do what it had said, counted in epochs too */
     uint64_t restarts;      /* encoder processes that took the place of one that had died */
     uint32_t control;       /* number of the last control call that a packet obeyed */
@@ -384,7 +393,7 @@ struct culvert_stats {
     uint32_t bitrate_kbps;  /* wanted at present */
     uint32_t fps_num, fps_den; /* wanted at present */
     uint32_t paused;        /* 0 or 1 */
-    struct culvert_latency wait, convert, encode;
+    struct culvert_latency wait, convert, encode; /* as in culvert_packet's wait_us, convert_us, encode_us */
     struct culvert_latency total; /* from the call of submit to the (last) packet's arrival in the queue of packets */
     uint64_t overshot;      /* frames encoded though the bitrate had no room for them (CULVERT_FLOOR_OVERSHOOT; with
                                CULVERT_FLOOR_DROP key frames and recoveries alone) */
