@@ -218,8 +218,8 @@ each_command_line_runs() {
     while IFS='	' read -r path line <&3; do
         count=$((count + 1))
         said=$count.said
-        line=$(echo "$line" | sed "s|/run/culvert/|$dir/run/|;s|/var/lib/culvert|$dir/var|")
-        echo "$line" >$said
+        line=$(printf "%s\n" "$line" | sed "s|/run/culvert/|$dir/run/|;s|/var/lib/culvert|$dir/var|")
+        printf "%s\n" "$line" >$said
         play "$line" >>$said 2>&1 3<&- </dev/null || {
             no "$path: $(cat $said)"
             failed=1

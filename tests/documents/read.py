@@ -314,7 +314,8 @@ CLAIMS = {
     'to 3 |': field('temporal layers of VP8 and VP9, 1 to 3;'),
     'profile 0': field('libvpx, profile 0'),
 }
-NUMBER = r'(?<![\w.-])\d+(?:\.\d+)?(?![\w-])|\b(?:two|three|four|five|six|seven|eight|nine|ten|twelve|hundred|thousand)\b'
+WORDS = 'two|three|four|five|six|seven|eight|nine|ten|twelve|hundred|thousand'
+NUMBER = rf'(?<![\w.-])\d+(?:\.\d+)?(?![\w-])|\b(?:{WORDS})\b'
 
 
 def numbers(said):
