@@ -8,9 +8,9 @@ shift 5
 cc=$*
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-header=$root/include/culvert/culvert.h
+header=$root/include/culvert/culvert.h clip=$here/media/doom-320x240.mkv
 . "$here/command_kit.sh"
-own= daemon=
+own= daemon= publisher=
 clear_up() {
     for process in $own $daemon; do
         kill -9 "$process" 2>/dev/null
@@ -141,8 +141,13 @@ for n in range(3600):
     time.sleep(1 / 60)'
 STUB
     echo 'cat >viewed' | stub viewer
+    echo 'cat >viewed' | stub ffplay
+    ln -sf "$clip" clip.mkv
+    head -c $((256 * 224 * 2 * 30)) /dev/zero >frames.raw
     for file in $(cut -f 2 lines | grep -o '[a-z0-9-]*\.y4m' | sort -u); do
-        made "$file" 320 240 30 60:1 || return 1
+        # In the size that its name has.
+        size=$(echo "$file" | grep -o '[0-9]*x[0-9]*' || echo 320x240)
+        made "$file" "${size%x*}" "${size#*x}" 30 60:1 || return 1
     done
     for file in $(cut -f 2 lines | grep -o '[a-z0-9-]*\.crash' | sort -u); do
         (cd var && "$crasher" "$file"; true) >/dev/null 2>&1
@@ -179,23 +184,26 @@ play() {
         until_there grep -q 'info: ready' "$said" || return 1
         kill $daemon && wait $daemon && daemon=
         ;;
-    *'culvert publish '*)
-        rm -f over
+    'game | culvert publish '*)
+        rm -f over viewed
         sh -c "$1" &
         publisher=$!
-        until_there is_published
+        until_there is_published || return 1
+        case $1 in
+        *'| ffplay -') touch over && wait $publisher && publisher= && [ -s viewed ] ;;
+        esac
         ;;
     'culvert top'*)
         # It goes on until it is interrupted.
-        timeout --preserve-status -s TERM 3 $1 && grep -q ' game ' "$said"
+        timeout --preserve-status -s TERM 3 $1 && grep -q "${publisher:+ game }" "$said"
         ;;
     'culvert record '*)
         set -- "$1" $1
         sh -c "$1" &
         recorder=$!
-        until_there test -s "$5" && touch over && wait $publisher && wait $recorder && [ -s "$5.json" ]
+        until_there test -s "$5" && touch over && wait $publisher && publisher= && wait $recorder && [ -s "$5.json" ]
         ;;
-    *'| viewer')
+    *'| viewer' | *'| ffplay -')
         rm -f viewed
         sh -c "$1" && [ -s viewed ]
         ;;
@@ -207,10 +215,10 @@ each_command_line_runs() {
     about commands >lines || return 1
     [ "$(wc -l <lines)" -ge 10 ] || no 'the command lines are not found' || return 1
     prepare || return 1
-    PATH=$dir/bin:$PATH CULVERT_ENDPOINT=unix:$dir/socket CULVERT_MEDIA=$here/media/doom-320x240.mkv
+    PATH=$dir/bin:$PATH CULVERT_ENDPOINT=unix:$dir/culvertd.sock CULVERT_MEDIA=$clip
     PKG_CONFIG_PATH=$build/meson-uninstalled LD_LIBRARY_PATH=$(dirname "$library")
     export PATH CULVERT_ENDPOINT CULVERT_MEDIA PKG_CONFIG_PATH LD_LIBRARY_PATH
-    culvertd --socket "$dir/socket" 2>own.log &
+    culvertd --socket "$dir/culvertd.sock" 2>own.log &
     own=$!
     until_there grep -q 'info: ready' own.log || return 1
     touch over

@@ -135,7 +135,7 @@ enum culvert_codec {
 
 /* The H.264 profile that a session keeps to. */
 enum culvert_profile {
-    CULVERT_PROFILE_DEFAULT = 0, /* constrained baseline */
+    CULVERT_PROFILE_DEFAULT = 0,  /* constrained baseline */
     CULVERT_PROFILE_BASELINE = 1, /* the same */
     CULVERT_PROFILE_MAIN = 2,     /* allows CABAC and weighted prediction */
     CULVERT_PROFILE_HIGH = 3      /* allows 8x8 transforms too */
@@ -163,7 +163,7 @@ enum culvert_resize {
 /* How frames are scaled to a size that is not their own. culvert_config.scale is nearest neighbour always. */
 enum culvert_filter {
     CULVERT_FILTER_BILINEAR = 0, /* smooth */
-    CULVERT_FILTER_NEAREST = 1 /* pixels stay sharp, and of uneven size unless the ratio is whole */
+    CULVERT_FILTER_NEAREST = 1   /* pixels stay sharp, and of uneven size unless the ratio is whole */
 };
 
 /* What happens when even the coarsest quantiser needs more bits than the bitrate has. */
@@ -233,11 +233,11 @@ enum culvert_config_flag {
 
 /* How grave a line of the log is. */
 enum culvert_log_severity {
-    CULVERT_LOG_NONE = 0,  /* for culvert_log_level: keep no line */
-    CULVERT_LOG_ERROR = 1, /* a session lost something */
+    CULVERT_LOG_NONE = 0,    /* for culvert_log_level: keep no line */
+    CULVERT_LOG_ERROR = 1,   /* a session lost something */
     CULVERT_LOG_WARNING = 2, /* the codec complains, or did not take a change */
-    CULVERT_LOG_INFO = 3,  /* the default: opens, closes, epochs */
-    CULVERT_LOG_DEBUG = 4 /* and what the codec says */
+    CULVERT_LOG_INFO = 3,    /* the default: opens, closes, epochs */
+    CULVERT_LOG_DEBUG = 4    /* and what the codec says */
 };
 
 #define CULVERT_SPEED_SLOWEST (-1)       /* in culvert_config.speed, where 0 is the default */

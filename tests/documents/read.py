@@ -40,6 +40,9 @@ NOT_RUN = {
     'tests/abi.sh --renew': 'changes the sources',
     'bpftrace': 'needs the kernel; tests/probes.sh finds the probe',
     'ffmpeg -i clip.mkv -vf': 'the longer clip is not kept',
+    'cap_': 'is the configuration of a program that is not there',
+    'SDL_VIDEODRIVER=': 'is a program that is not there',
+    'culvert record --duration 10 doom': 'records what that program plays',
 }
 
 # Options of programs that are not culvert's.
@@ -71,7 +74,7 @@ def read(path):
 
 documents = ['README.md', 'CONTRIBUTING.md', 'NEWS.md', *sorted(glob.glob('docs/*.md')), 'fuzz/README.md',
              'tests/media/README.md']
-header_path = 'include/culvert/culvert.h'
+header_path, manual = 'include/culvert/culvert.h', 'tools/culvert.1'
 header = read(header_path)
 
 # ---- Blocks
@@ -103,12 +106,22 @@ def header_blocks():
             yield line + begin, block
 
 
+def manual_blocks():
+    """Those of culvert.1, whose lines go on after a backslash, a pipe, or within quotation marks."""
+    text = read(manual)
+    for match in re.finditer(r'^\.Dl (.*)|^\.Bd -literal.*\n((?:.*\n)*?)\.Ed', text, re.M):
+        block = re.sub(r'\\e\n *', '', match[1] or match[2])
+        yield text.count('\n', 0, match.start()) + 1, re.sub(r'\|\n *', '| ', block)
+
+
 def blocks():
     for path in documents:
         for line, block in markdown_blocks(read(path)):
             yield path, line, block
     for line, block in header_blocks():
         yield header_path, line, block
+    for line, block in manual_blocks():
+        yield manual, line, block
 
 
 def is_figure(path, block):
@@ -131,7 +144,7 @@ def reason(line):
 
 
 def is_run(line):
-    return re.match(r'(game \| )?culvertd? |cc ', line) is not None
+    return reason(line) is None and re.match(r'((game|ffmpeg .*) \| )?culvertd? |cc ', line) is not None
 
 
 def all_commands():
@@ -204,7 +217,7 @@ def names():
     structs = {name: set(re.findall(r'\b(\w+)(?:\[\w+\])?[,;]', re.sub(r'/\*.*?\*/', '', body, flags=re.S)))
                for name, body in re.findall(r'^struct (culvert_\w+) \{\n(.*?)^\};', header, re.S | re.M)}
     sources = ''.join(read(path) for path in glob.glob('tools/*.[ch]') + glob.glob('tests/meson.build'))
-    for path in [*documents, 'tools/culvert.1', 'src/daemon/culvertd.8', header_path]:
+    for path in [*documents, manual, 'src/daemon/culvertd.8', header_path]:
         text = read(path)
         for name in re.findall(r'(?<![/\w])(?:culvert|CULVERT)_\w+', text):
             if name not in known and f'"{name}"' not in sources:
