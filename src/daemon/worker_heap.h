@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define HEAP_READY_BYTES (32u << 20) /* what VP9 takes at 640x480, and x264 at 1280x720 */
+#define HEAP_READY_BYTES (32u << 20) /* about what VP9 takes at 640x480 */
 #define HEAP_PAUSE_MS 2              /* between two pieces: sessions at work come first */
 
 /* Makes the next piece ready, in about a millisecond, and of huge pages where the system has them, for codecs are
