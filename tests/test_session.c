@@ -148,6 +148,26 @@ START_TEST(an_equal_frame_is_a_repeat_and_yields_no_packet)
 }
 END_TEST
 
+START_TEST(a_frame_that_differs_in_one_byte_of_any_plane_is_no_repeat)
+{
+    enum { SIDE = 32, LUMA = SIDE * SIDE, CHROMA = LUMA / 4, BYTES = LUMA + 2 * CHROMA };
+    static const uint32_t last[] = {LUMA - 1, LUMA + CHROMA - 1, BYTES - 1};
+    static uint8_t pixels[BYTES];
+    culvert_session session = open_null(CULVERT_POLICY_BLOCK);
+    struct culvert_frame frame = stream_frame(SIDE, SIDE, 0);
+    frame.format = CULVERT_FORMAT_I420;
+    for (uint32_t i = 0; i <= 3; i++) {
+        if (i > 0)
+            pixels[last[i - 1]] ^= 1;
+        frame.pts = (i + 1) * INTERVAL;
+        ck_assert_int_eq(culvert_submit(session, &frame, pixels, BYTES), 0);
+        ck_assert_uint_eq(stream_receive(session, 2000).packet.frame, i + 1);
+    }
+    ck_assert_uint_eq(stream_stats(session).repeated, 0);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(a_repeat_that_asks_for_a_key_frame_is_encoded)
 {
     culvert_session session = open_null(CULVERT_POLICY_BLOCK);
@@ -374,6 +394,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, pts_must_rise_and_durations_are_their_differences);
     tcase_add_test(tcase, pts_now_is_the_monotonic_clock_and_rises_within_a_microsecond);
     tcase_add_test(tcase, an_equal_frame_is_a_repeat_and_yields_no_packet);
+    tcase_add_test(tcase, a_frame_that_differs_in_one_byte_of_any_plane_is_no_repeat);
     tcase_add_test(tcase, a_repeat_that_asks_for_a_key_frame_is_encoded);
     tcase_add_test(tcase, same_as_the_last_one_needs_a_last_one);
     tcase_add_test(tcase, a_key_frame_that_falls_due_on_a_still_picture_is_inserted);

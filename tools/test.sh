@@ -2,7 +2,7 @@
 # Builds culvert in every way that is supported, and passes its tests. The last line counts what ran.
 #
 #   tools/test.sh [STAGE...]     what every change must pass, or the stages named:
-#   tools/test.sh --all          fuzz as well
+#   tools/test.sh --all          fuzz and faults as well
 #
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
@@ -13,6 +13,7 @@
 #   valgrind      memcheck, on the gcc build
 #   clock         what measures time, on the gcc build, with nothing beside it
 #   fuzz          each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
+#   faults        faults that are planted in a copy of the sources: the tests must notice each
 #
 # Installs what it needs from Debian, when something is missing. Builds lie in build/.
 set -eu
@@ -20,7 +21,7 @@ cd "$(dirname "$0")/.."
 . tools/packages.sh
 
 usual="gcc clang without-x264 bare asan tsan valgrind clock"
-all="$usual fuzz"
+all="$usual fuzz faults"
 stages=${*:-$usual}
 [ "$stages" != --all ] || stages=$all
 for name in $stages; do
@@ -82,6 +83,8 @@ ready() {
             -Dtools=disabled
         goals=all
         ;;
+    # It builds by itself, again and again.
+    faults) return 0 ;;
     esac >"$dir.log" 2>&1 && ninja -C "$dir" $goals >>"$dir.log" 2>&1
 }
 
@@ -137,6 +140,14 @@ fuzz() {
     result="$((targets - found)) passed, $found failed, 0 skipped, $executions executions"
 }
 
+faults() {
+    python3 tests/faults.py . "$dir" >"$dir.log" || :
+    noticed=$(grep -c '^ok ' "$dir.log") unnoticed=$(grep -c '^not ok\|^Bail out' "$dir.log") || :
+    grep '^not ok\|^Bail out' "$dir.log" >&2 || :
+    passed=$((passed + noticed)) failed=$((failed + unnoticed))
+    result="$noticed passed, $unnoticed failed, 0 skipped"
+}
+
 stage() {
     case $1 in
     gcc) run plain --no-suite clock ;;
@@ -147,6 +158,7 @@ stage() {
     valgrind) run valgrind --suite threads --suite single ;;
     clock) run plain --suite clock ;;
     fuzz) fuzz ;;
+    faults) faults ;;
     esac
 }
 

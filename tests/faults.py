@@ -1,0 +1,147 @@
+"""Faults that are planted one at a time in a copy of the sources, each of which the tests must notice.
+
+    faults.py SOURCES DIRECTORY        TAP on standard output
+
+DIRECTORY gets the copy and its build, which the next run uses again.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+# What is wrong, in which file, what stands there (once), what instead, and the tests of which at least one must fail.
+FAULTS = [
+    ('a_plane_may_end_behind_its_buffer', 'src/frame/format.c',
+     'if (end > available)', 'if (end > available && end == 0)', ['format', 'border']),
+    ('a_pointer_of_the_host_is_kept_after_submit', 'src/session/submit.c',
+     '    struct frame *frame = &admission->frame;\n    const uint32_t width',
+     '    struct frame *frame = &admission->frame;\n    static const volatile char *kept;\n    if (kept != NULL)\n'
+     '        (void)*kept;\n    kept = data;\n    const uint32_t width', ['border']),
+    ('a_handle_keeps_its_generation', 'src/base/handle.c',
+     'memory_order_relaxed)) + 1;', 'memory_order_relaxed)) | 1;', ['handle']),
+    ('the_last_reference_does_not_wake_the_closer', 'src/base/handle.c',
+     '        pthread_cond_broadcast(&table->idle);\n', '', ['interleave']),
+    ('a_close_wakes_no_call_that_waits', 'src/session/session.c',
+     '    session->closing = true;\n    session_broadcast(session);\n', '    session->closing = true;\n', ['stale']),
+    ('a_frame_does_not_wake_its_encoder', 'src/base/doorbell.c',
+     '        sem_post(&doorbell->semaphore);\n', '        (void)doorbell;\n', ['session']),
+    ('the_first_chroma_plane_has_the_stride_of_luma', 'src/frame/picture.c',
+     '.stride = {luma, chroma, chroma}', '.stride = {luma, luma, chroma}', ['convert', 'epochs']),
+    ('a_picture_repeats_another_when_its_luma_does', 'src/session/submit.c',
+     ' && same_plane(&now, &then, 1) && same_plane(&now, &then, 2)', '', ['session']),
+    ('a_pts_may_stand_still', 'src/session/submit.c', 'if (*out > last)', 'if (*out >= last)', ['bad_input', 'session']),
+    ('a_packet_is_written_over_the_oldest', 'src/session/outbox.c',
+     'if (outbox->write <= oldest && oldest - outbox->write <= outbox->unit_max)', 'if (false)', ['outbox']),
+    ('a_frame_is_settled_and_not_counted', 'src/session/stats.c',
+     '    counts->outcomes[outcome]++;\n    counts->settled++;\n', '    counts->outcomes[outcome]++;\n',
+     ['accounting', 'session']),
+    ('an_epoch_of_a_warm_encoder_begins_without_a_key_frame', 'src/session/encoder.c',
+     '.key = pending->key || begins,', '.key = pending->key,', ['epochs', 'resize']),
+    ('a_loss_is_passed_over', 'src/session/encoder.c',
+     'return session->codec->forget == NULL || !session->codec->forget(encoder->epoch.present->encoder, lost);',
+     'return session->codec->forget == NULL && lost == 0;', ['loss']),
+    ('a_worker_may_count_as_it_likes', 'src/remote/hear.c',
+     'if (!can_be(session, &report->counts) || !is_rate(&report->opened))', 'if (!is_rate(&report->opened))', ['liar']),
+    ('a_packet_may_lie_outside_its_memory', 'src/session/outbox.c',
+     ' || bytes > outbox->capacity || offset > outbox->capacity - bytes)', ')', ['liar', 'outbox']),
+    ('a_message_of_another_version_is_taken', 'src/remote/wire.c',
+     'if (header->version != WIRE_VERSION)', 'if (header->version == 0)', ['wire']),
+    ('a_call_that_nobody_foresaw_is_allowed', 'src/daemon/sandbox.c',
+     'CALL(getrandom), CALL(sysinfo)};', 'CALL(getrandom), CALL(sysinfo), CALL(uname)};', ['sandbox']),
+]
+PATIENCE = 120  # seconds; a test that hangs has noticed
+
+
+def run(*command, **others):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **others)
+
+
+def must(done):
+    if done.returncode != 0:
+        print('Bail out!', ' '.join(done.args))
+        print(done.stdout[-3000:], file=sys.stderr)
+        sys.exit(2)
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def copy_tree(sources, copy):
+    """What has not changed is left alone: its time tells ninja that it was restored after a fault."""
+    for place, directories, files in os.walk(sources):
+        directories[:] = [name for name in directories if name not in ('build', '.git')]
+        there = os.path.join(copy, os.path.relpath(place, sources))
+        os.makedirs(there, exist_ok=True)
+        for name in files:
+            source, target = os.path.join(place, name), os.path.join(there, name)
+            if not os.path.exists(target) or read(source) != read(target):
+                shutil.copy(source, target)
+
+
+def prepare(sources, copy, build):
+    copy_tree(sources, copy)
+    if not os.path.exists(f'{build}/build.ninja'):
+        must(run('meson', 'setup', '-Dtools=disabled', build, copy))
+    must(run('ninja', '-C', build, *{f'tests/test_{test}' for fault in FAULTS for test in fault[4]}))
+
+
+def fails(build, test):
+    """Whether a test notices something; a hang is ended with all that it has started."""
+    environment = {**os.environ, 'CK_VERBOSITY': 'silent', 'CK_DEFAULT_TIMEOUT': '20'}
+    process = subprocess.Popen([f'{build}/tests/test_{test}'], env=environment, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(PATIENCE) != 0
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+        return True
+
+
+def plant(path, old, new):
+    with open(path, encoding='utf-8') as file:
+        text = file.read()
+    if text.count(old) != 1:
+        return None
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(text.replace(old, new))
+    return text
+
+
+def notice(copy, build, fault):
+    """Which test notices the fault, or why none does."""
+    name, path, old, new, tests = fault
+    text = plant(f'{copy}/{path}', old, new)
+    if text is None:
+        return None, f'what it replaces does not stand once in {path}: renew it in tests/faults.py'
+    try:
+        for test in tests:
+            built = run('ninja', '-C', build, f'tests/test_{test}')
+            if built.returncode != 0:
+                return None, 'it does not build:\n' + built.stdout[-2000:]
+            if fails(build, test):
+                return test, None
+        return None, f'nothing of {", ".join(tests)} fails'
+    finally:
+        with open(f'{copy}/{path}', 'w', encoding='utf-8') as file:
+            file.write(text)
+
+
+def main():
+    sources, directory = (os.path.realpath(argument) for argument in sys.argv[1:3])
+    copy, build = f'{directory}/sources', f'{directory}/build'
+    prepare(sources, copy, build)
+    unplanted = [test for test in sorted({test for fault in FAULTS for test in fault[4]}) if fails(build, test)]
+    print('not ok' if unplanted else 'ok', '1 - without_a_fault_all_of_these_tests_pass', *unplanted and ['#', *unplanted])
+    bad = len(unplanted)
+    for number, fault in enumerate(FAULTS, 2):
+        test, why = notice(copy, build, fault)
+        bad += test is None
+        print('ok' if test else 'not ok', number, '-', fault[0], '#', f'noticed by {test}' if test else why, flush=True)
+    print(f'1..{len(FAULTS) + 1}')
+    return bad > 0
+
+
+sys.exit(main())
