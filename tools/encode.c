@@ -178,13 +178,14 @@ static void keep_pace(struct encode *encode)
 /* The pts of the frame that was just read, once its time has come. */
 static int64_t stamp(struct encode *encode)
 {
+    const int64_t now = pace_now();
     if (encode->clock == 0)
-        encode->clock = pace_now();
+        encode->clock = now;
     if (encode->paced)
         keep_pace(encode);
     if (encode->paced || !encode->live)
         return encode->pts;
-    const int64_t arrived = pace_now() - encode->clock;
+    const int64_t arrived = now - encode->clock;
     return arrived > encode->last ? arrived : encode->last + 1;
 }
 
