@@ -151,7 +151,7 @@ faults() {
 stage() {
     case $1 in
     gcc) run plain --no-suite clock ;;
-    without-x264 | bare) run plain --no-suite clock --no-suite rates --no-suite storms ;;
+    without-x264 | bare) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once ;;
     clang) result="no warning" ;;
     asan) run asan --no-suite clock ;;
     tsan) run tsan --suite threads --suite storms --suite remote ;;
