@@ -47,7 +47,7 @@ fetch_promtool() {
 
 need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev \
     libavcodec-dev libdw-dev libmicrohttpd-dev libseccomp-dev systemtap-sdt-dev check libsubunit-dev valgrind libclang-rt-14-dev ffmpeg vpx-tools \
-    python3 binutils systemd abigail-tools doxygen
+    python3 binutils procps systemd abigail-tools doxygen
 mkdir -p build
 fetch_promtool
 passed=0 failed=0 skipped=0
