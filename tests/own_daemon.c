@@ -203,7 +203,9 @@ struct process_children process_children(pid_t parent)
             continue;
         children.alive += state != 'Z';
         children.zombies += state == 'Z';
+        children.descriptors += process_descriptors(pid);
         children.kb += process_memory_kb(pid);
+        children.shared_kb += process_shared_kb(pid);
     }
     if (all != NULL)
         closedir(all);
@@ -237,15 +239,23 @@ uint32_t process_descriptors_at_rest(pid_t pid)
     return count;
 }
 
-uint64_t process_memory_kb(pid_t pid)
+/* key: of a line of /proc/PID/status, with its colon. */
+static uint64_t status_kb(pid_t pid, const char *key)
 {
     char path[64], text[8192];
-    uint64_t kb = 0;
     snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-    const char *const line = read_file(path, text, sizeof text) ? strstr(text, "RssAnon:") : NULL;
-    if (line != NULL)
-        sscanf(line, "RssAnon: %" SCNu64, &kb);
-    return kb;
+    const char *const line = read_file(path, text, sizeof text) ? strstr(text, key) : NULL;
+    return line == NULL ? 0 : strtoull(line + strlen(key), NULL, 10);
+}
+
+uint64_t process_memory_kb(pid_t pid)
+{
+    return status_kb(pid, "RssAnon:");
+}
+
+uint64_t process_shared_kb(pid_t pid)
+{
+    return status_kb(pid, "RssShmem:");
 }
 
 uint64_t process_cpu_ms(pid_t pid)

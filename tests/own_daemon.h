@@ -34,7 +34,9 @@ uint32_t own_daemon_reports(const struct own_daemon *daemon);
 
 struct process_children {
     uint32_t alive, zombies;
-    uint64_t kb; /* of their own, of all together */
+    /* Of all together: */
+    uint32_t descriptors;
+    uint64_t kb, shared_kb;
 };
 
 struct process_children process_children(pid_t parent);
@@ -43,6 +45,8 @@ uint32_t process_descriptors(pid_t pid);
 uint32_t process_descriptors_at_rest(pid_t pid);
 /* Kilobytes of memory of its own: what it shares with others by descriptor does not count. */
 uint64_t process_memory_kb(pid_t pid);
+/* And what does not count there, as far as it is mapped and was touched. */
+uint64_t process_shared_kb(pid_t pid);
 /* Milliseconds of processor time so far. */
 uint64_t process_cpu_ms(pid_t pid);
 
