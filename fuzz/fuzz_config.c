@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define WHY 256
 #define CHANGES_MOST 12
 #define PATIENCE_MS 20000
+#define SIZE_MOST 4096 /* that a host may say its struct has */
 
 static const uint32_t codecs[] = {CULVERT_CODEC_H264, CULVERT_CODEC_VP8, CULVERT_CODEC_VP9, CULVERT_CODEC_NULL};
 
@@ -60,10 +61,17 @@ static void encode(culvert_session session, uint32_t number)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
-    const struct culvert_config config = settings(&input);
+    static union {
+        struct culvert_config config;
+        uint8_t room[SIZE_MOST];
+    } theirs;
     culvert_session session = 0;
     char why[WHY] = "";
-    const int result = culvert_open(&config, &session, why, sizeof why);
+    theirs.config = settings(&input);
+    const size_t behind = sizeof theirs.config + input_byte(&input);
+    theirs.room[behind] = input_byte(&input) % 2;
+    const int result = culvert_open(&theirs.config, &session, why, sizeof why);
+    memset(&theirs, 0, sizeof theirs);
     if (result < 0) {
         must_be_a_line(why, sizeof why);
         must(session == 0);

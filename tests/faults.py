@@ -135,13 +135,14 @@ def main():
     prepare(sources, copy, build)
     unplanted = [test for test in sorted({test for fault in FAULTS for test in fault[4]}) if fails(build, test)]
     print('not ok' if unplanted else 'ok', '1 - without_a_fault_all_of_these_tests_pass', *unplanted and ['#', *unplanted])
-    bad = len(unplanted)
+    noticed = 0
     for number, fault in enumerate(FAULTS, 2):
         test, why = notice(copy, build, fault)
-        bad += test is None
+        noticed += test is not None
         print('ok' if test else 'not ok', number, '-', fault[0], '#', f'noticed by {test}' if test else why, flush=True)
     print(f'1..{len(FAULTS) + 1}')
-    return bad > 0
+    print(f'# figure: {noticed} of {len(FAULTS)} faults noticed')
+    return unplanted or noticed < len(FAULTS)
 
 
-sys.exit(main())
+sys.exit(1 if main() else 0)

@@ -67,6 +67,15 @@ static int peek(struct viewer *viewer, size_t *bytes, struct culvert_packet *pac
     return 0;
 }
 
+/* Forgets the slices of an access unit of which the rest died with its encoder process. */
+static void begin_anew(struct viewer *viewer, size_t bytes, const struct culvert_packet *packet)
+{
+    if (!viewer->stream->killed || !(packet->flags & CULVERT_PACKET_EPOCH))
+        soak_blame(viewer->stream, "a slice is missing", packet->pts);
+    memmove(viewer->unit, viewer->unit + viewer->bytes, bytes);
+    viewer->bytes = 0;
+}
+
 /* The next slice, behind those of its access unit: copied out, or from memory that is lent. */
 static int take(struct viewer *viewer, struct culvert_packet *packet)
 {
@@ -75,10 +84,12 @@ static int take(struct viewer *viewer, struct culvert_packet *packet)
                            ? peek(viewer, &bytes, packet)
                            : culvert_receive(viewer->stream->session, viewer->unit + viewer->bytes,
                                              UNIT_MAX - viewer->bytes, &bytes, packet, PATIENCE_MS);
-    if (result == 0 && !!(packet->flags & CULVERT_PACKET_FIRST_SLICE) != (viewer->bytes == 0))
-        soak_blame(viewer->stream, "a slice is missing", packet->pts);
+    if (result != 0)
+        return result;
+    if (!!(packet->flags & CULVERT_PACKET_FIRST_SLICE) != (viewer->bytes == 0))
+        begin_anew(viewer, bytes, packet);
     viewer->bytes += bytes;
-    return result;
+    return 0;
 }
 
 void *soak_view(void *argument)

@@ -151,6 +151,34 @@ START_TEST(spares_that_die_are_replaced_and_nobody_notices)
 }
 END_TEST
 
+/* An upgrade, while it runs: another version would not understand it. */
+START_TEST(a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_kind)
+{
+    char copy[] = "/tmp/culvert-test-program-XXXXXX", command[256];
+    const char *const original = getenv("CULVERTD");
+    close(mkstemp(copy));
+    snprintf(command, sizeof command, "install -m 755 %s %s", original, copy);
+    ck_assert_int_eq(system(command), 0);
+    setenv("CULVERTD", copy, 1);
+    guest_start((const char *const[]){"--deaths", "100/1", NULL});
+    setenv("CULVERTD", original, 1);
+    struct guest guest = guest_of(&its_daemon, "upgraded");
+    guest_flow(&guest);
+    snprintf(command, sizeof command, "cp /bin/false %s.new && mv %s.new %s", copy, copy, copy);
+    ck_assert_int_eq(system(command), 0);
+    pid_t pid = 0;
+    for (uint32_t epoch = 2; epoch <= SPARES + 3; epoch++) {
+        pid = own_daemon_worker(&its_daemon, "upgraded", pid);
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        guest_reach(&guest, epoch);
+    }
+    ck_assert(COMES(guest_has_children(SPARES + 1), GUEST_PATIENCE_MS));
+    guest_end(&guest);
+    guest_stop();
+    unlink(copy);
+}
+END_TEST
+
 #if !WITH_ASAN && !WITH_TSAN
 START_TEST(a_spare_has_memory_ready_and_its_session_keeps_what_it_needs)
 {
@@ -423,6 +451,7 @@ Suite *test_suite(void)
     tcase_add_test(processes, what_a_process_had_said_before_it_died_is_received);
     tcase_add_test(processes, a_full_queue_makes_room_when_its_process_is_replaced);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
+    tcase_add_test(processes, a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_kind);
 #if !WITH_ASAN && !WITH_TSAN
     tcase_add_test(processes, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);
 #endif

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds culvert in every way that is supported, and passes its tests. The last line counts what ran.
+# Builds culvert in every way that is supported, and passes its tests, in stages. Each says in a line how long it took
+# and what came out; the last line counts what ran.
 #
-#   tools/test.sh [STAGE...]     what every change must pass, or the stages named:
-#   tools/test.sh --all          fuzz and faults as well
+#   tools/test.sh [STAGE...]     the stages of a day's work, or those named
+#   tools/test.sh --all          all stages: what a change must pass
 #
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
@@ -11,19 +12,29 @@
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan          ThreadSanitizer, for what has threads, and for sessions in culvertd
 #   valgrind      memcheck, on the gcc build
+#   want          out of memory, and of the system's help, on the gcc build
+#   abi           what is exported, how it is laid out, and how the lock-free code is compiled, on the gcc build
+#   documents     documents are compared with what there is, on the gcc build
+#   fuzz        * each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
+#   mutation    * weakened memory orders, on the gcc build, and faults planted in a copy: the tests must notice each
+#   arm         * 32-bit ARM, in an emulator
+#   coverage    * how much of src the tests reach
+#   analysis    * formatting, and what clang-tidy, cppcheck and gcc's analyzer find
+#   soak        * tools/soak.sh for SOAK_MINUTES (10); beside other stages, when there are any
 #   clock         what measures time, on the gcc build, with nothing beside it
-#   fuzz          each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
-#   faults        faults that are planted in a copy of the sources: the tests must notice each
 #
-# Installs what it needs from Debian, when something is missing. Builds lie in build/.
+# * in --all alone. Installs what it needs from Debian, when something is missing; a stage that lacks a tool all the
+# same is skipped, and says so. Builds and logs lie in build/.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-usual="gcc clang without-x264 bare asan tsan valgrind clock"
-all="$usual fuzz faults"
-stages=${*:-$usual}
-[ "$stages" != --all ] || stages=$all
+all="gcc clang without-x264 bare asan tsan valgrind want abi documents fuzz mutation arm coverage analysis soak clock"
+case ${1:-} in
+--all) stages=$all ;;
+'') stages="gcc clang without-x264 bare asan tsan valgrind want abi documents clock" ;;
+*) stages=$* ;;
+esac
 for name in $stages; do
     case " $all " in
     *" $name "*) ;;
@@ -45,17 +56,22 @@ fetch_promtool() {
         tar -xf files.tar ./usr/bin/promtool && rm files.tar prometheus_*.deb) >build/promtool.log 2>&1 || :
 }
 
-need_packages gcc g++ clang meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev \
-    libavcodec-dev libdw-dev libmicrohttpd-dev libseccomp-dev systemtap-sdt-dev check libsubunit-dev valgrind libclang-rt-14-dev ffmpeg vpx-tools \
-    python3 binutils procps systemd abigail-tools doxygen
+need_packages gcc g++ meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev libavcodec-dev \
+    libdw-dev libmicrohttpd-dev libseccomp-dev systemtap-sdt-dev check libsubunit-dev valgrind ffmpeg vpx-tools \
+    python3 binutils procps systemd
+need_packages clang libclang-rt-14-dev abigail-tools doxygen gcovr clang-format clang-tidy cppcheck || :
 mkdir -p build
 fetch_promtool
 passed=0 failed=0 skipped=0
 
+# ---- Builds
+
 # directory STAGE: where it is built, as $dir.
 directory() {
-    dir=build/$1
-    [ "$1" != valgrind ] && [ "$1" != clock ] || dir=build/gcc
+    case $1 in
+    valgrind | want | abi | documents | mutation | soak | clock) dir=build/gcc ;;
+    *) dir=build/$1 ;;
+    esac
 }
 
 # configure OPTION...: the build directory, made once and kept current.
@@ -72,7 +88,7 @@ ready() {
     directory "$1"
     goals="all test-programs"
     case $1 in
-    gcc | valgrind | clock) configure ;;
+    gcc | valgrind | want | abi | documents | mutation | soak | clock) configure ;;
     clang) CC=clang configure ;;
     without-x264) configure -Dx264=disabled ;;
     bare) configure -Dx264=disabled -Dvpx=disabled -Dseccomp=disabled ;;
@@ -83,9 +99,36 @@ ready() {
             -Dtools=disabled
         goals=all
         ;;
-    # It builds by itself, again and again.
-    faults) return 0 ;;
+    # They build by themselves.
+    *) return 0 ;;
     esac >"$dir.log" 2>&1 && ninja -C "$dir" $goals >>"$dir.log" 2>&1
+}
+
+# lacking STAGE: the tool that it cannot do without, when there is none.
+lacking() {
+    case $1 in
+    clang | fuzz) tool=clang ;;
+    valgrind) tool=valgrind ;;
+    coverage) tool=gcovr ;;
+    *) return 0 ;;
+    esac
+    command -v $tool >/dev/null || echo $tool
+}
+
+# ---- Results
+
+# add PASSED FAILED SKIPPED [FIGURE]: to what the stage has so far.
+add() {
+    good=$((good + $1)) bad=$((bad + $2)) unable=$((unable + $3)) figure=${4:-$figure}
+}
+
+# tell STAGE SECONDS
+tell() {
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + unable)) word=passed
+    [ $good -gt 0 ] || word=skipped
+    [ $bad -eq 0 ] || word=FAILED
+    printf '%-13s %-7s %4d s  %d passed, %d failed, %d skipped%s\n' "$1" $word "$2" $good $bad $unable \
+        "${figure:+; $figure}"
 }
 
 # count STATUS SETUP: adds up the report that Meson leaves of a run; one that ended badly without a report failed.
@@ -104,8 +147,7 @@ print(total['tests'] - bad - total['skipped'], bad, total['skipped'])
 PY
 )
     [ "$1" -eq 0 ] || [ "$3" -gt 0 ] || set -- "$1" "$2" 1 "$4"
-    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
-    result="$2 passed, $3 failed, $4 skipped"
+    add "$2" "$3" "$4"
 }
 
 # run SETUP ARGUMENT...: passes the tests under a test setup of tests/meson.build.
@@ -120,66 +162,85 @@ run() {
     count $status "$setup"
 }
 
-# fuzz: what a target finds is left beside its log, and its corpus for the next time.
-fuzz() {
-    executions=0 found=0 targets=0
-    for corpus in fuzz/corpus/*/; do
-        target=$(basename "$corpus")
-        targets=$((targets + 1))
-        mkdir -p "$dir/corpus/$target"
-        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "$dir/fuzz/fuzz_$target" -max_len=2048 -timeout=60 \
-            -max_total_time="${FUZZ_SECONDS:-60}" -print_final_stats=1 -dict=fuzz/culvertd.dict \
-            -artifact_prefix="$dir/$target-" "$dir/corpus/$target" "$corpus" >"$dir/$target.log" 2>&1 || {
-            found=$((found + 1))
-            grep -vE '^#[0-9]' "$dir/$target.log" | tail -n 40 >&2
-        }
-        units=$(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$target.log")
-        executions=$((executions + ${units:-0}))
-    done
-    passed=$((passed + targets - found)) failed=$((failed + found))
-    result="$((targets - found)) passed, $found failed, 0 skipped, $executions executions"
+# tap LOG STATUS: adds up what a program said in TAP; its figure is in a line that begins with "# figure: ".
+tap() {
+    set -- "$1" "$2" $(grep -c '^ok ' "$1") $(grep -c '^not ok \|^Bail out!' "$1") $(grep -c '^ok .*# SKIP' "$1")
+    [ "$2" -eq 0 ] || [ "$4" -gt 0 ] || set -- "$1" "$2" "$3" 1 "$5"
+    [ "$4" -eq 0 ] || grep -v '^ok ' "$1" | tail -n 80 >&2
+    add $(($3 - $5)) "$4" "$5" "$(sed -n 's/^# figure: //p' "$1" | tail -n 1)"
 }
 
-faults() {
-    python3 tests/faults.py . "$dir" >"$dir.log" || :
-    noticed=$(grep -c '^ok ' "$dir.log") unnoticed=$(grep -c '^not ok\|^Bail out' "$dir.log") || :
-    grep '^not ok\|^Bail out' "$dir.log" >&2 || :
-    passed=$((passed + noticed)) failed=$((failed + unnoticed))
-    result="$noticed passed, $unnoticed failed, 0 skipped"
+# told PROGRAM ARGUMENT...: the same of one that is run now.
+told() {
+    status=0
+    "$@" >"$dir.log" 2>&1 || status=$?
+    tap "$dir.log" $status
 }
+
+# ---- Stages
 
 stage() {
     case $1 in
-    gcc) run plain --no-suite clock ;;
+    gcc) run plain --no-suite clock --no-suite once --no-suite want --no-suite abi ;;
     without-x264 | bare) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once ;;
-    clang) result="no warning" ;;
+    clang) add 1 0 0 "no warning" ;;
     asan) run asan --no-suite clock ;;
     tsan) run tsan --suite threads --suite storms --suite remote ;;
     valgrind) run valgrind --suite threads --suite single ;;
-    clock) run plain --suite clock ;;
-    fuzz) fuzz ;;
-    faults) faults ;;
+    want | abi | documents | clock) run plain --suite "$1" ;;
+    fuzz) told fuzz/fuzz.sh "$dir" "${FUZZ_SECONDS:-60}" ;;
+    mutation)
+        run plain --suite mutation
+        told python3 tests/faults.py . build/faults
+        ;;
+    arm | coverage | analysis) told "tests/$1.sh" "$dir" ;;
+    soak) finish_soak ;;
     esac
 }
 
-# While the tests of the first stage run, of which one is long and keeps one processor busy, the others are built.
+# While the tests of the first stage run, of which some wait for the clock, the others are built.
 build_rest() {
     for other in $stages; do
-        [ "$other" = "${stages%% *}" ] || [ "$other" = valgrind ] || [ "$other" = clock ] || ready "$other" || :
+        directory "$other"
+        [ "$other" = "$name" ] || [ "$dir" = build/gcc ] || ready "$other" || :
     done
 }
 
+# It rests most of the time, and is not about time: it runs beside the others, from when what it needs is built.
+begin_soak() {
+    case " $stages " in
+    *' soak '*) tools/soak.sh "${SOAK_MINUTES:-10}" >build/soak.log 2>&1 & soak=$! ;;
+    esac
+}
+
+finish_soak() {
+    status=0
+    wait $soak || status=$?
+    soak=
+    tap build/soak.log $status
+}
+
+soak= rest=
+trap '[ -z "$soak" ] || kill $soak 2>/dev/null' EXIT
+trap 'exit 1' HUP INT TERM
 for name in $stages; do
-    started=$(date +%s)
-    if ready "$name"; then
-        [ "$name" != "${stages%% *}" ] || build_rest &
+    started=$(date +%s) good=0 bad=0 unable=0 figure=
+    lack=$(lacking "$name")
+    if [ -n "$lack" ]; then
+        add 0 0 1 "there is no $lack"
+    elif ready "$name"; then
+        if [ -z "$rest" ]; then
+            begin_soak
+            build_rest &
+            rest=$!
+        fi
         stage "$name"
-        wait
+        wait $rest
     else
         tail -n 30 "$dir.log" >&2
-        failed=$((failed + 1)) result="it does not build, see $dir.log"
+        add 0 1 0 "it does not build, see $dir.log"
     fi
-    printf '%-13s %4d s  %s\n' "$name" $(($(date +%s) - started)) "$result"
+    tell "$name" $(($(date +%s) - started))
 done
 printf '%d passed, %d failed, %d skipped\n' $passed $failed $skipped
 [ $failed -eq 0 ]

@@ -612,8 +612,9 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
  *                  CULVERT_E_UNSUPPORTED: it is of another version. The codec need not be in this build.
  *   all calls      after the encoder process died: as before. The next one goes on with the newest frame, a key frame
  *                  and a new epoch (culvert_stats.restarts). A frame that the dead one had begun counts as lost and is
- *                  not sent again. When it dies more often than culvertd allows, frames are refused and, once all
- *                  packets were received, culvert_receive and culvert_peek return CULVERT_E_CRASHED.
+ *                  not sent again; of its slices, some may have come: the rest does not. When it dies more often than
+ *                  culvertd allows, frames are refused and, once all packets were received, culvert_receive and
+ *                  culvert_peek return CULVERT_E_CRASHED.
  *   all calls      after culvertd ended: the same with CULVERT_E_GONE; or, with CULVERT_CONFIG_RECONNECT, submit looks
  *                  for the next one there. Frames that are submitted until it answers are taken, and counted as lost or
  *                  skipped; the first one behind its answer begins the next epoch.

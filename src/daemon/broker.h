@@ -27,14 +27,22 @@ struct child {
     int crash;  /* memory for its report */
 };
 
+/* culvertd's own file, and which it was at the start: what lies there later may be another version. */
+struct program {
+    const char *path;
+    dev_t device;
+    ino_t inode;
+};
+
 struct pool {
-    const char *program; /* culvertd itself */
+    struct program program;
     uint64_t memory;     /* that a worker may allocate; 0: no limit */
     uint32_t wanted, count;
     struct child spares[OPTIONS_SPARES_MOST];
     int64_t retry_at; /* clock_now: none could be started */
 };
 
+struct program program_at(const char *path);
 /* Starts spares until there are as many as are wanted, one at each call. */
 void pool_refill(struct pool *pool, struct metrics *metrics);
 /* A spare, or a worker that is started now. False: none can be, and why. */

@@ -32,7 +32,7 @@ static void check_memory(void)
 /* A spare that starts, installs its filter and waits is one that could encode. It ends when its socket does. */
 static void check_worker(const char *program)
 {
-    struct pool pool = {.program = program};
+    struct pool pool = {.program = program_at(program)};
     struct metrics metrics = {0};
     struct child child;
     char why[BROKER_WHY] = "";

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -41,6 +42,20 @@ static int set_attributes(posix_spawnattr_t *attributes)
     posix_spawnattr_setsigmask(attributes, &none);
     posix_spawnattr_setsigdefault(attributes, &all);
     return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+}
+
+struct program program_at(const char *path)
+{
+    struct stat file = {0};
+    stat(path, &file);
+    return (struct program){.path = path, .device = file.st_dev, .inode = file.st_ino};
+}
+
+/* By its path while that leads there, for a list of processes to show its name. */
+static const char *executable(const struct program *program)
+{
+    const struct program now = program_at(program->path);
+    return now.device == program->device && now.inode == program->inode ? program->path : "/proc/self/exe";
 }
 
 static int spawn(const char *program, int socket, int crash, pid_t *pid)
@@ -78,7 +93,7 @@ static int start(const struct pool *pool, struct child *child)
         return errno;
     child->socket = ends[0];
     child->crash = memfd_create("culvert-crash", MFD_CLOEXEC);
-    int error = child->crash < 0 ? errno : spawn(pool->program, ends[1], child->crash, &child->pid);
+    int error = child->crash < 0 ? errno : spawn(executable(&pool->program), ends[1], child->crash, &child->pid);
     close(ends[1]);
     if (error == 0)
         limit(child->pid, pool->memory);

@@ -237,6 +237,8 @@ int worker_run(void)
     signal(SIGXFSZ, SIG_IGN);
     /* The broker's death is seen on its socket too; this is for a worker that hangs. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* In lists of processes, also when it was started from what is no path (pool.c). */
+    prctl(PR_SET_NAME, "culvertd");
     if (fcntl(worker.broker, F_GETFD) < 0) {
         fprintf(stderr, "culvertd: --worker is culvertd's own: start culvertd --socket PATH\n");
         return WORKER_USAGE;
