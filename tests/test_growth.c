@@ -54,9 +54,15 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("growth");
-    TCase *tcase = add_case(suite, "growth");
-    tcase_set_timeout(tcase, 600);
-    tcase_add_loop_test(tcase, vp9_grows_and_shrinks_at_every_speed, 0, 11);
-    tcase_add_loop_test(tcase, vp8_grows_and_shrinks_at_every_speed, 0, 11);
+    TCase *middle = add_case(suite, "middle speeds"), *others = add_case(suite, "other speeds");
+    tcase_set_timeout(middle, 600);
+    tcase_set_timeout(others, 600);
+    tcase_set_tags(others, "long");
+    tcase_add_loop_test(middle, vp9_grows_and_shrinks_at_every_speed, 5, 7);
+    tcase_add_loop_test(middle, vp8_grows_and_shrinks_at_every_speed, 5, 7);
+    tcase_add_loop_test(others, vp9_grows_and_shrinks_at_every_speed, 0, 5);
+    tcase_add_loop_test(others, vp9_grows_and_shrinks_at_every_speed, 7, 11);
+    tcase_add_loop_test(others, vp8_grows_and_shrinks_at_every_speed, 0, 5);
+    tcase_add_loop_test(others, vp8_grows_and_shrinks_at_every_speed, 7, 11);
     return suite;
 }

@@ -235,7 +235,8 @@ for name in $stages; do
             rest=$!
         fi
         stage "$name"
-        wait $rest
+        # The builds; of a child that was waited for already nothing is left to be said.
+        wait $rest 2>/dev/null || :
     else
         tail -n 30 "$dir.log" >&2
         add 0 1 0 "it does not build, see $dir.log"
