@@ -30,6 +30,7 @@ FIGURES = {
 NOT_RUN = {
     'tools/quickstart.sh': 'installs packages and builds',
     'tools/test.sh': 'runs the tests',
+    'tools/soak.sh': 'takes minutes; tests/soak.sh runs seconds of it',
     'meson setup': 'builds; tests/installed.sh installs and compiles against what is there',
     'FUZZ_SECONDS=': 'fuzzes for hours',
     'meson test': 'runs the tests',
@@ -46,6 +47,7 @@ NOT_RUN = {
 # Options of programs that are not culvert's.
 FOREIGN = {
     '--worker': 'culvertd calls itself with it',
+    '--all': 'of tools/test.sh',
     '--renew': 'of tests/abi.sh',
     '--setup': 'of meson',
     '--no-suite': 'of meson',
