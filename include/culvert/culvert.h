@@ -82,26 +82,26 @@ typedef uint32_t culvert_loan;
 /* ---- Results ---------------------------------------------------------------------------------------------------- */
 
 /* Numbers never change; new errors are appended. */
-#define CULVERT_ERRORS(X)                                                                                             \
-    X(ARGUMENT, -1, "an argument is invalid")                                                                         \
-    X(HANDLE, -2, "no such session or loan: it was closed, given back, or never existed")                             \
-    X(BUSY, -3, "another thread is inside the same kind of call")                                                     \
-    X(AGAIN, -4, "not now: nothing is ready, or there is no room")                                                    \
-    X(TIMEOUT, -5, "the deadline passed")                                                                             \
-    X(BUFFER, -6, "the buffer is too small")                                                                          \
-    X(SIZE, -7, "the frame is smaller than 2x2 or larger than the session's largest size")                            \
-    X(LEVEL, -8, "size, rate or bitrate exceed the session's highest level")                                          \
-    X(RANGE, -9, "a value is out of its range")                                                                       \
-    X(PTS, -10, "the pts does not rise")                                                                              \
-    X(OPTION, -11, "a codec option is unknown, not allowed, or has a bad value")                                      \
-    X(UNSUPPORTED, -12, "this build or this codec cannot do that")                                                    \
-    X(FINISHED, -13, "the session was finished: it takes no more frames or changes")                                  \
-    X(MEMORY, -14, "out of memory")                                                                                   \
-    X(LIMIT, -15, "too many at once: close or give back some first")                                                  \
-    X(CODEC, -16, "the codec failed")                                                                                 \
-    X(SYSTEM, -17, "the operating system refused a thread or a descriptor")                                           \
-    X(CRASHED, -18, "the session's encoder process died too often")                                                   \
-    X(GONE, -19, "no culvertd answers at the endpoint, or it has ended")                                              \
+#define CULVERT_ERRORS(X)                                                                  \
+    X(ARGUMENT, -1, "an argument is invalid")                                              \
+    X(HANDLE, -2, "no such session or loan: it was closed, given back, or never existed")  \
+    X(BUSY, -3, "another thread is inside the same kind of call")                          \
+    X(AGAIN, -4, "not now: nothing is ready, or there is no room")                         \
+    X(TIMEOUT, -5, "the deadline passed")                                                  \
+    X(BUFFER, -6, "the buffer is too small")                                               \
+    X(SIZE, -7, "the frame is smaller than 2x2 or larger than the session's largest size") \
+    X(LEVEL, -8, "size, rate or bitrate exceed the session's highest level")               \
+    X(RANGE, -9, "a value is out of its range")                                            \
+    X(PTS, -10, "the pts does not rise")                                                   \
+    X(OPTION, -11, "a codec option is unknown, not allowed, or has a bad value")           \
+    X(UNSUPPORTED, -12, "this build or this codec cannot do that")                         \
+    X(FINISHED, -13, "the session was finished: it takes no more frames or changes")       \
+    X(MEMORY, -14, "out of memory")                                                        \
+    X(LIMIT, -15, "too many at once: close or give back some first")                       \
+    X(CODEC, -16, "the codec failed")                                                      \
+    X(SYSTEM, -17, "the operating system refused a thread or a descriptor")                \
+    X(CRASHED, -18, "the session's encoder process died too often")                        \
+    X(GONE, -19, "no culvertd answers at the endpoint, or it has ended")                   \
     X(DENIED, -20, "culvertd does not serve this user")
 
 /* CULVERT_E_ARGUMENT and so on, one for each line above; culvert_strerror gives the text. */
@@ -210,9 +210,9 @@ enum culvert_frame_flag {
 /* What a packet is. */
 enum culvert_packet_flag {
     CULVERT_PACKET_KEY = 1,         /* decoding can begin here: a key frame, of H.264 an IDR with its parameter sets */
-    CULVERT_PACKET_INSERTED = 2, /* encoded from the last frame: something fell due (a key frame that was asked for, a
-                                    recovery, a new epoch, a refinement or refresh of a still picture), and no frame
-                                    came */
+    CULVERT_PACKET_INSERTED = 2,    /* encoded from the last frame: something fell due (a key frame that was asked for,
+                                       a recovery, a new epoch, a refinement or refresh of a still picture), and no
+                                       frame came */
     CULVERT_PACKET_EPOCH = 4,       /* the first of a new epoch: coded size, aspect or colour may differ from before;
                                        the visible size may differ, by one pixel, within an epoch too */
     CULVERT_PACKET_FIRST_SLICE = 8, /* begins its access unit */
@@ -225,10 +225,10 @@ enum culvert_packet_flag {
 
 /* What a session does beside its settings. */
 enum culvert_config_flag {
-    CULVERT_CONFIG_REPEATS = 1,      /* a repeated frame yields a packet of no bytes */
+    CULVERT_CONFIG_REPEATS = 1,       /* a repeated frame yields a packet of no bytes */
     CULVERT_CONFIG_COARSE_STILLS = 2, /* still pictures are not refined */
-    CULVERT_CONFIG_RECONNECT = 4     /* with an endpoint: when culvertd ends, the session waits for the next one there,
-                                        instead of CULVERT_E_GONE, and goes on with a key frame */
+    CULVERT_CONFIG_RECONNECT = 4      /* with an endpoint: when culvertd ends, the session waits for the next one there,
+                                         instead of CULVERT_E_GONE, and goes on with a key frame */
 };
 
 /* How grave a line of the log is. */
@@ -240,12 +240,15 @@ enum culvert_log_severity {
     CULVERT_LOG_DEBUG = 4    /* and what the codec says */
 };
 
-#define CULVERT_SPEED_SLOWEST (-1)       /* in culvert_config.speed, where 0 is the default */
-#define CULVERT_PTS_NOW INT64_MIN        /* in culvert_frame.pts: the present CLOCK_MONOTONIC in microseconds */
-#define CULVERT_NEVER UINT32_MAX         /* in culvert_config.refresh_ms */
-#define CULVERT_WAIT_FOREVER UINT32_MAX  /* for culvert_receive and culvert_peek: until a packet, the end, or a close */
+#define CULVERT_SPEED_SLOWEST (-1)      /* in culvert_config.speed, where 0 is the default */
+#define CULVERT_PTS_NOW INT64_MIN       /* in culvert_frame.pts: the present CLOCK_MONOTONIC in microseconds */
+#define CULVERT_NEVER UINT32_MAX        /* in culvert_config.refresh_ms */
+#define CULVERT_WAIT_FOREVER UINT32_MAX /* of culvert_receive and culvert_peek: until a packet, the end, or a close */
 
 /* ---- Structs ---------------------------------------------------------------------------------------------------- */
+
+/* Each struct has one column of comments, which its longest fields step over. */
+/* clang-format off */
 
 /* A session's settings. All are optional but the frame rate. culvert_config_defaults fills in every default, so that a
  * host can show them; all zeroes mean the same.
@@ -419,6 +422,8 @@ struct culvert_listing {
     char name[32];          /* culvert_config.name */
     struct culvert_stats stats; /* at most half a second old */
 };
+
+/* clang-format on */
 
 /* ---- Library ---------------------------------------------------------------------------------------------------- */
 
