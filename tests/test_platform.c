@@ -282,6 +282,13 @@ START_TEST(only_processors_that_the_process_may_use_count)
 }
 END_TEST
 
+START_TEST(an_error_is_said_in_english_and_an_unknown_one_is_said_to_be_so)
+{
+    ck_assert_str_eq(platform_error(ENOENT), "No such file or directory");
+    ck_assert_str_eq(platform_error(1000000), "unknown error");
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("platform");
@@ -302,6 +309,7 @@ Suite *test_suite(void)
     tcase_add_test(platform, a_descriptor_that_the_system_refuses_is_its_error);
     tcase_add_loop_test(platform, a_thread_takes_the_first_15_bytes_of_its_name, 0, ROWS(thread_names));
     tcase_add_test(platform, only_processors_that_the_process_may_use_count);
+    tcase_add_test(platform, an_error_is_said_in_english_and_an_unknown_one_is_said_to_be_so);
     suite_add_tcase(suite, platform);
     return suite;
 }

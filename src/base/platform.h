@@ -40,6 +40,9 @@ bool platform_start_thread(pthread_t *thread, void *(*run)(void *), void *argume
 /* Names the calling thread, for debuggers and top; at most 15 bytes are kept. */
 void platform_name_thread(const char *name);
 
+/* What errno's value means, in English; from any thread, which strerror is not made for everywhere. */
+const char *platform_error(int error);
+
 /* Processors that this process may run on, at least 1. */
 uint32_t platform_processors(void);
 

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 void *platform_reserve(size_t bytes)
 {
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    /* cppcheck-suppress memleak ; MAP_FAILED is no memory */
     return base != MAP_FAILED ? base : NULL;
 }
 
@@ -27,6 +29,7 @@ void platform_unreserve(void *base, size_t bytes)
 bool platform_map(void *over, int fd, size_t offset, size_t bytes, bool writable)
 {
     const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    /* cppcheck-suppress leakReturnValNotUsed ; it is over */
     return bytes == 0 || mmap(over, bytes, access, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) != MAP_FAILED;
 }
 
@@ -93,7 +96,7 @@ void platform_unsignal(int fd)
 bool platform_wait(sem_t *semaphore, int64_t deadline)
 {
     const bool forever = deadline == CLOCK_NEVER;
-    const struct timespec until = forever ? (struct timespec){0} : clock_timespec(deadline);
+    const struct timespec until = !forever ? clock_timespec(deadline) : (struct timespec){0};
     int result;
     do {
         result = forever ? sem_wait(semaphore) : sem_clockwait(semaphore, CLOCK_MONOTONIC, &until);
@@ -120,6 +123,12 @@ void platform_name_thread(const char *name)
     char kept[16];
     snprintf(kept, sizeof kept, "%s", name);
     pthread_setname_np(pthread_self(), kept);
+}
+
+const char *platform_error(int error)
+{
+    const char *text = strerrordesc_np(error);
+    return text != NULL ? text : "unknown error";
 }
 
 uint32_t platform_processors(void)

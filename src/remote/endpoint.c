@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/platform.h"
 
 #define SCHEME "unix:"
 
@@ -31,7 +32,7 @@ static int explain_connect(const char *endpoint, int error, char *why)
     const char *advice = error == EAGAIN   ? "it is overloaded: try again later"
                          : error == EACCES ? "ask for access to the socket"
                                            : "start culvertd --socket with this path";
-    snprintf(why, CODEC_WHY, "no culvertd at %s (%s): %s", endpoint, strerror(error), advice);
+    snprintf(why, CODEC_WHY, "no culvertd at %s (%s): %s", endpoint, platform_error(error), advice);
     return error == EACCES || error == EPERM ? CULVERT_E_DENIED : CULVERT_E_GONE;
 }
 
@@ -44,7 +45,7 @@ int endpoint_connect(const char *endpoint, char *why)
     const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         snprintf(why, CODEC_WHY, "no socket for %s: %s: close descriptors, or raise RLIMIT_NOFILE", endpoint,
-                 strerror(errno));
+                 platform_error(errno));
         return CULVERT_E_SYSTEM;
     }
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
@@ -66,7 +67,7 @@ int endpoint_explain(int result, char *why)
     if (result == 0 || result == -EPIPE || result == -ECONNRESET)
         snprintf(why, CODEC_WHY, "culvertd has closed the connection: look into its log");
     else
-        snprintf(why, CODEC_WHY, "culvertd's answer is no message (%s): look into its log", strerror(-result));
+        snprintf(why, CODEC_WHY, "culvertd's answer is no message (%s): look into its log", platform_error(-result));
     return CULVERT_E_GONE;
 }
 
