@@ -86,5 +86,8 @@ int main(int argc, char **argv)
         return complain("encode", result, why);
     }
     culvert_close(session);
-    return fclose(file) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const int lost = ferror(file);
+    if (fclose(file) == 0 && !lost)
+        return EXIT_SUCCESS;
+    return fprintf(stderr, "encode: %s: not all of it could be written: make room\n", argv[1]), EXIT_FAILURE;
 }

@@ -20,7 +20,7 @@ check() {
     fi
 }
 
-echo 1..5
+echo 1..6
 check "meson install puts everything in its place" meson install -C "$build" --no-rebuild --destdir "$root"
 pc=$(find "$root" -name culvert.pc)
 export PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_PATH="${pc%/*}"
@@ -35,4 +35,6 @@ if command -v ffprobe >/dev/null; then
 else
     echo "ok 5 - its ten seconds decode # SKIP ffprobe is not installed"
 fi
+check "the example says when it could not write" sh -c \
+    "! LD_LIBRARY_PATH='${pc%/*}/..' '$root/encode' /dev/full 2>'$root/said' && grep -q 'not all of it' '$root/said'"
 exit $failed
