@@ -2,6 +2,8 @@
 #ifndef BASE_CACHELINE_H
 #define BASE_CACHELINE_H
 
-#define CACHE_LINE 128 /* bytes: two lines of 64, for adjacent lines are fetched in pairs */
+#include <stddef.h>
+
+#define CACHE_LINE ((size_t)128) /* bytes: two lines of 64, for adjacent lines are fetched in pairs */
 
 #endif

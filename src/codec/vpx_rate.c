@@ -27,6 +27,7 @@ void cbr_share(vpx_codec_enc_cfg_t *cfg, uint32_t bitrate)
     const uint32_t *const percent = layers_spare(cfg) ? spared : shares[cfg->ts_number_layers - 1];
     unsigned below = 0;
     for (unsigned i = 0; i < cfg->ts_number_layers; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): there are as many percents as layers. */
         const unsigned wanted = (bitrate * percent[i] + 99) / 100;
         below = wanted > below ? wanted : below + 1; /* libvpx wants them to rise */
         cfg->ts_target_bitrate[i] = cfg->layer_target_bitrate[i] = below;

@@ -41,7 +41,8 @@ void sps_allow_gaps(uint8_t *nal, size_t bytes)
     const size_t profile = start_code(nal, bytes) + 1;
     if (profile + 3 >= bytes)
         return;
-    struct bits bits = {nal + profile, (bytes - profile) * 8, 3 * 8};
+    /* Behind the bytes of the profile, its flags and the level. */
+    struct bits bits = {nal + profile, (bytes - profile) * 8, 24};
     skip_number(&bits); /* seq_parameter_set_id */
     if (nal[profile] >= PROFILE_HIGH) {
         skip_number(&bits); /* chroma_format_idc */

@@ -84,6 +84,7 @@ static int echo_option(void *target, const char *name, const char *value, char *
     /* x264 adds to the offset what psy costs the chroma, and drops partitions that the profile lacks. */
     echo->again.analyse.i_chroma_qp_offset = echo->running.analyse.i_chroma_qp_offset;
     echo->again.analyse.inter = echo->running.analyse.inter;
+    /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): text_check has copied both with their padding. */
     if (memcmp(&echo->running, &echo->again, sizeof echo->running) == 0)
         echo->changed[0] = '\0';
     else if (echo->changed[0] == '\0')

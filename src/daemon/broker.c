@@ -121,6 +121,7 @@ static bool begin(struct broker *broker, const struct options *options, const ch
 static bool turn_away(struct broker *broker, const char *why)
 {
     close(broker->reserve);
+    /* cppcheck-suppress nullPointer ; accept4 may be given none */
     const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket >= 0) {
         struct wire_refused message = {.error = CULVERT_E_LIMIT};
@@ -138,6 +139,7 @@ static bool accept_client(struct broker *broker)
 {
     if (broker->count >= broker->room_most)
         return turn_away(broker, "culvertd has as many clients as it can have: close sessions, or raise RLIMIT_NOFILE");
+    /* cppcheck-suppress nullPointer ; accept4 may be given none */
     const int socket = accept4(broker->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket >= 0)
         seat_admit(broker, socket);

@@ -32,7 +32,7 @@ struct http {
     http_render *render;
     void *context;
     struct listen_path made; /* path "": it is no UNIX socket */
-    char where[LISTEN_WHERE];
+    char where[sizeof "unix:" + LISTEN_WHERE];
     char text[HTTP_TEXT_MOST];
 };
 

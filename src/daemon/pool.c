@@ -20,8 +20,6 @@
 #define FILE_MOST (16 << 20) /* bytes; a report has some 10 KB, and standard error may be a file */
 #define CALM_US 50000        /* a start is not to compete with the session that has just taken a spare */
 
-extern char **environ;
-
 void child_close(struct child *child)
 {
     if (child->socket >= 0)

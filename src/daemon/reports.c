@@ -20,7 +20,7 @@ static void file_name(const char *name, pid_t pid, char *text, size_t size)
 {
     char safe[32];
     size_t length = 0;
-    for (; name[length] != '\0' && length < sizeof safe - 1; length++) {
+    for (; length < sizeof safe - 1 && name[length] != '\0'; length++) {
         const char c = name[length];
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
         safe[length] = c;

@@ -36,7 +36,7 @@ static bool keep(struct broker *broker, struct seat *seat)
 {
     if (broker->count == broker->room) {
         const uint32_t room = broker->room == 0 ? 64 : 2 * broker->room;
-        struct seat **seats = realloc(broker->seats, room * sizeof *seats);
+        struct seat **seats = realloc(broker->seats, room * sizeof(struct seat *));
         if (seats == NULL)
             return false;
         broker->seats = seats;

@@ -166,9 +166,10 @@ static bool take_assignment(struct worker *worker)
     if (await(worker, worker->broker, WIRE_ASSIGN, &parcel) != 1)
         return false;
     heap_offer();
-    ready.error = prepare(worker, &parcel, ready.text);
+    const int error = prepare(worker, &parcel, ready.text);
     wire_discard(&parcel);
-    return wire_send(worker->broker, WIRE_READY, &ready, sizeof ready, NULL, 0) == 0 && ready.error == 0;
+    ready.error = error;
+    return wire_send(worker->broker, WIRE_READY, &ready, sizeof ready, NULL, 0) == 0 && error == 0;
 }
 
 /* What was encoded is told, and the memory stays, until the host has no use for it. */

@@ -31,6 +31,8 @@ bool heap_ready_more(void)
 {
     if (block == NULL && ready == 0)
         reserve();
+    if (block == NULL)
+        return false;
     for (size_t end = ready + PIECE_BYTES; ready < end && ready < HEAP_READY_BYTES; ready += PAGE_BYTES)
         block[ready] = 0;
     return ready < HEAP_READY_BYTES;

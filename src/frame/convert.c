@@ -185,8 +185,8 @@ static void convert_rgb(struct view frame, const struct packed *packed, enum tur
         struct view band = band_of(frame, turn, packed->bytes, y, FFMIN(step, height - y));
         band = unpack_band(band, packed, scratch);
         band = turn_band(band, turn, scratch + BAND_BYTES);
-        band = enlarge_band(band, scale, scratch + 2 * BAND_BYTES);
-        const size_t luma = (size_t)(y * scale), chroma = luma / 2;
+        band = enlarge_band(band, scale, scratch + 2 * (size_t)BAND_BYTES);
+        const size_t luma = (size_t)y * (size_t)scale, chroma = luma / 2;
         packed->to_i420(band.data, band.stride, picture->plane[0] + luma * picture->stride[0], (int)picture->stride[0],
                         picture->plane[1] + chroma * picture->stride[1], (int)picture->stride[1],
                         picture->plane[2] + chroma * picture->stride[2], (int)picture->stride[2], band.width,
@@ -284,7 +284,7 @@ void convert(const struct culvert_frame *frame, const struct format *format, con
 {
     bool upwards;
     const enum turn turn = turn_of(frame, &upwards);
-    struct view planes[3];
+    struct view planes[3] = {0};
     for (uint32_t plane = 0; plane < format->planes; ++plane) {
         const struct view view = plane_view(frame, layout, data, plane);
         planes[plane] = upwards ? upside_down(view) : view;

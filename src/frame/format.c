@@ -67,7 +67,8 @@ static int place_plane(const struct format *format, const struct culvert_frame *
 {
     const uint32_t row = row_bytes(format, frame->width, plane), rows = plane_rows(frame->height, plane);
     const uint32_t stride = frame->stride[plane] != 0 ? frame->stride[plane] : row;
-    const uint64_t offset = plane > 0 && frame->offset[plane] == 0 ? *behind : frame->offset[plane];
+    const uint32_t declared = frame->offset[plane];
+    const uint64_t offset = plane > 0 && declared == 0 ? *behind : declared;
     const uint64_t end = offset + (uint64_t)stride * (rows - 1) + row;
     if (stride < row)
         return refuse(why, why_size,

@@ -46,7 +46,7 @@ void remote_delist(struct remote *remote)
     struct remote **place = &remotes;
     while (*place != NULL && *place != remote)
         place = &(*place)->next;
-    if (*place == remote)
+    if (*place != NULL)
         *place = remote->next;
     pthread_mutex_unlock(&lock);
 }

@@ -148,7 +148,7 @@ static void fill_start(struct session *session, struct wire_start *start)
     start->packet_pts = session->sent_pts;
     start->inserted = remote->inserted;
     /* A worker that made no packet may have died of opening just that. */
-    start->proven = remote->silent ? (struct codec_geometry){0} : remote->proven;
+    start->proven = !remote->silent ? remote->proven : (struct codec_geometry){0};
     /* Not when it was lost with its worker, nor when the next one died of it too. */
     const bool lost = remote->lost_newest || (remote->primed && remote->silent);
     start->primed = writer->submitted > 0 && start->place.taken == writer->submitted && !lost;

@@ -35,7 +35,7 @@ static struct session *create(const struct culvert_config *config, int *socket, 
 {
     const struct codec *codec = codec_known(config->codec);
     struct session *session = codec == NULL ? NULL : session_create(config, codec, &carrier_remote, NULL);
-    const struct session_layout layout = codec == NULL ? (struct session_layout){0} : session_layout(config, codec);
+    const struct session_layout layout = codec != NULL ? session_layout(config, codec) : (struct session_layout){0};
     if (session != NULL && remote_create(session, why) == 0 &&
         outbox_init(&session->outbox, (size_t)layout.unit_bytes, layout.unit_packets)) {
         struct remote *remote = session->remote;

@@ -64,7 +64,7 @@ static void attach(struct msghdr *envelope, union control *control, const int *f
     memset(control, 0, sizeof *control);
     envelope->msg_control = control;
     envelope->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    struct cmsghdr *header = CMSG_FIRSTHDR(envelope);
+    struct cmsghdr *header = &control->header;
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(count * sizeof(int));

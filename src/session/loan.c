@@ -62,7 +62,7 @@ static size_t leases_bytes(void)
 
 bool staging_init(struct staging *staging, uint64_t each)
 {
-    if (each > SIZE_MAX / (2 * STAGING_LEASES))
+    if (each > SIZE_MAX / 2 / STAGING_LEASES)
         return false;
     const size_t rounded = ((size_t)each + PAGE - 1) & ~(size_t)(PAGE - 1);
     struct region *region = region_create(leases_bytes() + STAGING_LEASES * rounded);

@@ -45,7 +45,7 @@ static bool lay_out(struct outbox *outbox, struct region *region, size_t unit, u
 
 bool outbox_init(struct outbox *outbox, size_t unit_max, uint32_t packets_max)
 {
-    if (unit_max > SIZE_MAX / (2 * UNITS))
+    if (unit_max > SIZE_MAX / 2 / UNITS)
         return false;
     struct region *region = region_create(entries_bytes() + outbox_memory_bytes(unit_max, packets_max));
     return lay_out(outbox, region, unit_bytes(unit_max, packets_max), packets_max);
