@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define LOANS 6
 #define STEPS_MOST 120
 #define SIDE 96
+#define PICTURE ((size_t)SIDE * SIDE * 4)
 #define PATIENCE_MS 20000
 
 struct stream {
@@ -27,7 +28,7 @@ static struct {
     struct stream streams[SESSIONS];
     culvert_loan leases[LOANS], peeks[LOANS];
     struct culvert_frame leased[LOANS];
-    uint8_t pixels[SIDE * SIDE * 4 + 256];
+    uint8_t pixels[PICTURE + 256];
     uint8_t unit[1 << 20];
 } host;
 
@@ -161,7 +162,7 @@ static void encode(struct stream *stream)
     size_t bytes;
     struct culvert_packet packet = {.size = sizeof packet};
     const struct culvert_frame frame = frame_of(stream);
-    const int result = culvert_encode(stream->session, &frame, host.pixels + input_byte(&host.input), SIDE * SIDE * 4,
+    const int result = culvert_encode(stream->session, &frame, host.pixels + input_byte(&host.input), PICTURE,
                                       host.unit, sizeof host.unit, &bytes, &packet, PATIENCE_MS);
     check_result(result);
     must(result != CULVERT_E_TIMEOUT && (stream->open || result < 0));
@@ -172,7 +173,7 @@ static void encode(struct stream *stream)
 static void submit(struct stream *stream)
 {
     const struct culvert_frame frame = frame_of(stream);
-    check_result(culvert_submit(stream->session, &frame, host.pixels + input_byte(&host.input), SIDE * SIDE * 4));
+    check_result(culvert_submit(stream->session, &frame, host.pixels + input_byte(&host.input), PICTURE));
 }
 
 static void receive(struct stream *stream)

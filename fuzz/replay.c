@@ -21,7 +21,8 @@ static void play(const char *path)
     if (readable) {
         /* Of its own size, so that a read behind its end is seen. */
         uint8_t *exact = realloc(data, size > 0 ? size : 1);
-        data = exact != NULL ? exact : data;
+        if (exact != NULL)
+            data = exact;
         alarm(60);
         LLVMFuzzerTestOneInput(data, size);
         alarm(0);

@@ -34,8 +34,7 @@ static char *load(const char *path, size_t *size)
             text = NULL;
         }
     }
-    if (!standard)
-        fclose(file);
+    fclose(file);
     return text;
 }
 

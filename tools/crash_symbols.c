@@ -44,7 +44,7 @@ static bool same_build_id(const struct crash_module *module, Dwfl_Module *found)
     for (int i = 0; i < bytes; i++) {
         char digits[3];
         snprintf(digits, sizeof digits, "%02x", bits[i]);
-        if (memcmp(digits, module->build_id.start + 2 * i, 2) != 0)
+        if (memcmp(digits, module->build_id.start + 2 * (size_t)i, 2) != 0)
             return false;
     }
     return true;

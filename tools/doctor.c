@@ -109,7 +109,7 @@ static void draw(uint8_t *pixels, unsigned n)
     memset(pixels, 16, (size_t)WIDTH * HEIGHT);
     memset(pixels + (size_t)WIDTH * HEIGHT, 128, (size_t)WIDTH * HEIGHT / 2);
     for (unsigned y = 0; y < 64; y++)
-        memset(pixels + (size_t)(y + 80) * WIDTH + 8 * n, 200, 64);
+        memset(pixels + (size_t)(y + 80) * WIDTH + 8 * (size_t)n, 200, 64);
 }
 
 static int encode(culvert_session session, uint8_t *pixels, uint8_t *packet, size_t room)

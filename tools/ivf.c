@@ -18,8 +18,9 @@ static uint8_t *put(uint8_t *at, uint64_t value, size_t bytes)
 
 static uint8_t *put_file_header(uint8_t *at, const char *fourcc, const struct culvert_packet *packet)
 {
-    memcpy(at, "DKIF", 4);
-    at = put(at + 4, 0, 2);
+    static const uint8_t mark[] = {'D', 'K', 'I', 'F'};
+    memcpy(at, mark, sizeof mark);
+    at = put(at + sizeof mark, 0, 2);
     at = put(at, FILE_HEADER, 2);
     memcpy(at, fourcc, 4);
     at = put(at + 4, packet->coded_width, 2);

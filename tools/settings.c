@@ -31,13 +31,15 @@ static void build(enum command command, struct option *list, char *letters)
     *list = (struct option){0};
 }
 
+/* getopt_long returns no code but those that build gave it. */
 static const struct option_rule *find(int code)
 {
-    for (size_t i = 0; i < option_count; i++) {
-        if (code == 256 + (int)i || (code < 256 && code == option_rules[i].letter))
-            return &option_rules[i];
-    }
-    return NULL;
+    const struct option_rule *rule = option_rules;
+    if (code >= 256)
+        return rule + (code - 256);
+    while (rule->letter != code)
+        rule++;
+    return rule;
 }
 
 static int apply(struct settings *settings, int code, const char *value)
@@ -88,17 +90,27 @@ static int take(struct settings *settings, enum command command, int code, char 
     return apply(settings, code, optarg);
 }
 
-static int read_options(struct settings *settings, enum command command, int argc, char **argv)
+static int read_words(struct settings *settings, enum command command, int argc, char **argv, const char *letters,
+                      const struct option *list)
 {
-    struct option *list = calloc(option_count + 1, sizeof *list);
-    char *letters = malloc(option_count * LETTERS + sizeof "-:");
-    int status = list && letters ? STATUS_OK : fail("out of memory");
-    if (status == STATUS_OK)
-        build(command, list, letters);
+    int status = STATUS_OK;
     for (int code; status == STATUS_OK && (code = getopt_long(argc, argv, letters, list, NULL)) != -1;)
         status = take(settings, command, code, argv);
     while (status == STATUS_OK && optind < argc)
         status = add_input(settings, command, argv[optind++]);
+    return status;
+}
+
+static int read_options(struct settings *settings, enum command command, int argc, char **argv)
+{
+    int status;
+    struct option *list = calloc(option_count + 1, sizeof *list);
+    char *letters = malloc(option_count * LETTERS + sizeof "-:");
+    if (list && letters) {
+        build(command, list, letters);
+        status = read_words(settings, command, argc, argv, letters, list);
+    } else
+        status = fail("out of memory");
     free(letters);
     free(list);
     return status;

@@ -44,12 +44,13 @@ struct table {
 static void put_number(char cell[CELL], double value, int decimals, size_t column)
 {
     static const char units[] = " kMGTPE";
-    for (size_t unit = 0; units[unit]; unit++, value /= 1000) {
+    for (size_t unit = 0; units[unit]; unit++) {
         for (int places = unit ? 0 : decimals; places >= 0; places--) {
             const int length = snprintf(cell, CELL, "%.*f%.*s", places, value, unit > 0, &units[unit]);
             if ((size_t)length <= columns[column].width)
                 return;
         }
+        value /= 1000;
     }
 }
 

@@ -56,13 +56,13 @@ static void write_title(const struct top *top, char title[TITLE])
         snprintf(title, TITLE, "%s: %zu session%s", top->settings.config.endpoint, count, count == 1 ? "" : "s");
 }
 
-static void print_table(const struct top *top, FILE *file, struct table_view *view)
+static void print_table(const struct top *top, FILE *file, struct table_view view)
 {
     char title[TITLE];
     write_title(top, title);
-    view->title = title;
-    view->sort = top->settings.sort;
-    table_print(file, view, top->before.time ? &top->before : NULL, &top->now);
+    view.title = title;
+    view.sort = top->settings.sort;
+    table_print(file, &view, top->before.time ? &top->before : NULL, &top->now);
 }
 
 static size_t count_lines(const char *text)
@@ -86,7 +86,7 @@ static int draw(const struct top *top)
         return fail("out of memory");
     terminal_size(&view.columns, &view.lines);
     fputs(TERMINAL_TOP, file);
-    print_table(top, file, &view);
+    print_table(top, file, view);
     fflush(file);
     fputs(count_lines(text) < view.lines ? TERMINAL_REST TERMINAL_END : TERMINAL_END, file);
     fclose(file);
@@ -127,7 +127,7 @@ static int print(const struct top *top)
     if (top->settings.json) {
         print_json(top);
     } else {
-        print_table(top, stdout, &view);
+        print_table(top, stdout, view);
         fputs(top->settings.once ? "\n" : "\n\n", stdout);
     }
     return output_flush();

@@ -62,7 +62,7 @@ static int refuse(const struct input *input, char why[INPUT_WHY], const char *fo
 static int read_header(struct input *input, struct header *header, char *line, char why[INPUT_WHY])
 {
     char *rest = line;
-    strsep(&rest, " ");
+    (void)strsep(&rest, " "); /* its mark, which brought it here */
     for (const char *tag; (tag = strsep(&rest, " "));) {
         if (!read_tag(input, header, tag))
             return refuse(input, why, "its Y4M header says '%.40s', which is not valid or out of range", tag);
