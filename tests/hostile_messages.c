@@ -161,7 +161,7 @@ static int spoil_length(struct witness *witness, const struct speech *speech)
     struct queue_shared shared = {0};
     none.writer = (struct queue_writer){.shared = &shared, .latest = true};
     int kept = 0;
-    for (size_t bytes = 1; bytes < speech->bytes + 64; bytes += 1 + hostile_random() % (speech->bytes / 8)) {
+    for (size_t bytes = 1; bytes < speech->bytes + 64; bytes += 1 + hostile_random() % (speech->bytes / 8 + 1)) {
         union wire_message message;
         if (bytes == speech->bytes)
             continue;

@@ -168,6 +168,7 @@ static int border_receive(culvert_session session, struct culvert_packet *packet
 {
     struct outputs o = lay_outputs(0);
     const int result = shut(culvert_receive(session, o.buffer, 0, o.bytes, o.packet, PATIENCE));
+    ck_assert_int_ne(result, CULVERT_OK);
     if (result != CULVERT_E_BUFFER)
         return result;
     const size_t needed = *(size_t *)ours(o.bytes);

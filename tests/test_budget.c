@@ -253,7 +253,8 @@ END_TEST
 START_TEST(frames_that_are_too_large_leave_nothing_of_the_bitrate_unused)
 {
     const struct codec_rate rate = rate_of(4000, 70);
-    for (double times = 1.5; times < 100; times *= 2) {
+    for (int doubled = 1; doubled <= 64; doubled *= 2) {
+        const double times = 1.5 * doubled;
         double bits = 0;
         uint32_t frames = 0;
         budget_init(&budget);

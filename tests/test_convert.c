@@ -92,6 +92,7 @@ static void lay_out(struct trial *trial, struct fence from, bool at_the_end)
     ck_assert_uint_le(bytes + (size_t)2 * GUARD, (size_t)(destination.end - destination.begin));
     memset(destination.end - bytes - 2 * GUARD, PAINT, bytes + (size_t)2 * GUARD);
     trial->picture = picture_over(destination.end - bytes - GUARD, width, height);
+    ck_assert_ptr_nonnull(trial->picture.plane[0]);
 }
 
 static void run(const struct trial *trial)

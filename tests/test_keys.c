@@ -105,7 +105,7 @@ static void *request_often(void *argument)
 START_TEST(requests_of_several_threads_within_the_interval_are_served_by_one_key_frame)
 {
     culvert_session session = open_keeper(2500, 1);
-    pthread_t threads[4];
+    pthread_t threads[4] = {0};
     const int64_t before = clock_now();
     play_pass(session, 1, KEY | EPOCH);
     const int64_t after = clock_now();

@@ -238,7 +238,7 @@ START_TEST(what_is_no_message_ends_the_session)
         static union wire_message message;
         const culvert_session session = open_with_frames(CULVERT_POLICY_LATEST, 1);
         message.report = liar_packet(&liar, 1);
-        message.header = raw_header(WIRE_REPORT, bytes % 2 ? bytes : sizeof message.report);
+        message.header = raw_header(WIRE_REPORT, bytes % 2 ? bytes : sizeof(struct wire_report));
         ck_assert(raw_send(liar.data, &message, bytes, fds, (uint32_t)bytes % 5));
         ck_assert_int_eq(last_word(session), CULVERT_E_CRASHED);
         culvert_close(session);

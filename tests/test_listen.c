@@ -174,7 +174,7 @@ static bool has_ipv6(void)
 
 static bool is_loopback(int fd)
 {
-    struct sockaddr_in6 address;
+    struct sockaddr_in6 address = {0};
     socklen_t length = sizeof address;
     getsockname(fd, (struct sockaddr *)&address, &length);
     if (address.sin6_family == AF_INET6)

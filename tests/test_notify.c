@@ -286,9 +286,12 @@ static int make(enum passed passed)
         return pipe(fds) == 0 ? fds[0] : -1;
     const int fd = socket(passed == INTERNET ? AF_INET : AF_UNIX,
                           passed == LISTENING || passed == NOT_LISTENING ? SOCK_SEQPACKET : SOCK_STREAM, 0);
-    if (passed != INTERNET && bind(fd, (const struct sockaddr *)&unnamed, sizeof unnamed.sun_family) != 0)
-        return -1;
-    return passed == NOT_LISTENING || listen(fd, 1) == 0 ? fd : -1;
+    const bool bound = passed == INTERNET ||
+                       bind(fd, (const struct sockaddr *)&unnamed, sizeof unnamed.sun_family) == 0;
+    if (bound && (passed == NOT_LISTENING || listen(fd, 1) == 0))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 static void take_what_is_passed(void)

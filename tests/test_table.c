@@ -281,10 +281,10 @@ START_TEST(columns_stand_under_each_other_whatever_the_names)
         "",
         "a",
         "\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2",
-        "e\xcc\x81"
-        "e\xcc\x81"
-        "e\xcc\x81"
-        "e\xcc\x81",
+        ("e\xcc\x81"
+         "e\xcc\x81"
+         "e\xcc\x81"
+         "e\xcc\x81"),
         "1234567890123456789012345678901",
         "\xff\xff\xff"};
     enum { NAMES = sizeof names / sizeof names[0] };

@@ -158,7 +158,7 @@ END_TEST
 /* The worst three seconds from one second after a change on, over what was wanted. */
 static double worst(struct rig *rig, uint32_t kbps, uint32_t fps)
 {
-    size_t bytes[6 * 60];
+    size_t bytes[6 * 60] = {0};
     double most = 0;
     rig->rate.bitrate_kbps = kbps;
     rig->rate.fps_num = fps;
