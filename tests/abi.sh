@@ -29,7 +29,7 @@ if [ -d "$1" ]; then
         exit 1
     }
 else
-    library=$(realpath "$1")
+    library=$(realpath -m "$1")
 fi
 . "$here/tap.sh"
 
@@ -43,6 +43,11 @@ has_abidiff() {
 has_x86_64() {
     missing="the baseline is of x86-64, the library is not"
     readelf -h "$library" | grep -q 'Machine: .*X86-64' && readelf -h "$library" | grep -q ELF64
+}
+
+has_library() {
+    missing="there is no $library: run ninja -C BUILDDIR tests/libculvert_abi.so"
+    [ -e "$library" ]
 }
 
 # compilers ARCH: those at hand, one a line, that say that it is what they compile for.
@@ -194,7 +199,7 @@ another_table_is_told_apart() {
 }
 
 if [ -n "$renew" ]; then
-    if ! has_abidiff || ! has_x86_64; then
+    if ! has_abidiff || ! has_library || ! has_x86_64; then
         echo "tests/abi.sh: $missing" >&2
         exit 1
     fi
@@ -233,6 +238,6 @@ check the_table_is_true_on_x86_64 compiler_of_x86_64
 check the_table_is_true_on_i386 compiler_of_i386
 check the_table_is_true_on_armhf compiler_of_armhf
 check another_table_is_told_apart compiler_of_x86_64
-check the_library_has_the_abi_of_the_baseline abidiff x86_64
-check another_baseline_is_told_apart abidiff x86_64
+check the_library_has_the_abi_of_the_baseline abidiff library x86_64
+check another_baseline_is_told_apart abidiff library x86_64
 done_testing
