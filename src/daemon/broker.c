@@ -94,7 +94,8 @@ static uint64_t sessions_by_descriptors(const struct options *options)
 static bool begin(struct broker *broker, const struct options *options, const char *program, char *why, size_t size)
 {
     *broker = (struct broker){.options = *options, .listener = -1, .signals = -1, .reserve = -1};
-    broker->pool = (struct pool){.program = program_at(program), .memory = options->worker_memory, .wanted = options->spares};
+    broker->pool = (struct pool){
+        .program = program_at(program), .memory = options->worker_memory, .wanted = options->spares};
     if (notify_open(&broker->notify, why, size) < 0)
         say("warning", "%s", why);
     broker->room_most = sessions_by_descriptors(options);

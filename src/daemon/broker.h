@@ -36,7 +36,7 @@ struct program {
 
 struct pool {
     struct program program;
-    uint64_t memory;     /* that a worker may allocate; 0: no limit */
+    uint64_t memory; /* that a worker may allocate; 0: no limit */
     uint32_t wanted, count;
     struct child spares[OPTIONS_SPARES_MOST];
     int64_t retry_at; /* clock_now: none could be started */
