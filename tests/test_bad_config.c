@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apart.h"
 #include "config.h"
 #include "extent.h"
 #include "run.h"
@@ -240,6 +241,22 @@ START_TEST(a_config_of_another_version_is_extended_or_refused)
 }
 END_TEST
 
+#if SIZE_MAX == UINT32_MAX
+START_TEST(what_no_address_space_has_room_for_is_refused_by_whoever_makes_it)
+{
+    struct culvert_config config = small_config();
+    culvert_session session = 7;
+    char text[256];
+    /* Slots of 65 MiB: 40 MiB more than 32 bits count. */
+    config.max_width = config.max_height = 6720;
+    config.slots = 64;
+    ck_assert_int_eq(culvert_open(&config, &session, text, sizeof text),
+                     apart() ? CULVERT_E_LIMIT : CULVERT_E_MEMORY);
+    ck_assert_uint_eq(session, 7);
+}
+END_TEST
+#endif
+
 START_TEST(open_takes_no_null_but_for_its_text_and_cuts_that)
 {
     struct culvert_config config = small_config();
@@ -294,6 +311,9 @@ Suite *test_suite(void)
     tcase_add_loop_test(tcase, what_h264_cannot_have_is_refused_by_name, 0, LENGTH(h264));
 #endif
     tcase_add_loop_test(tcase, a_config_of_another_version_is_extended_or_refused, 0, LENGTH(config_extents));
+#if SIZE_MAX == UINT32_MAX
+    tcase_add_test(tcase, what_no_address_space_has_room_for_is_refused_by_whoever_makes_it);
+#endif
     tcase_add_test(tcase, open_takes_no_null_but_for_its_text_and_cuts_that);
     tcase_add_loop_test(tcase, defaults_fill_the_struct_that_the_host_has_and_no_byte_more, 0,
                         LENGTH(defaults_extents));

@@ -95,8 +95,9 @@ static int examine(struct broker *broker, struct seat *seat, char *why)
 static int begin(struct broker *broker, struct seat *seat, char *why)
 {
     const struct session_layout layout = layout_of(&seat->config);
-    seat->frames = platform_memory_create("culvert-frames",
-                                          (size_t)queue_bytes(layout.slots, (size_t)layout.slot_bytes));
+    const uint64_t bytes = queue_bytes(layout.slots, (size_t)layout.slot_bytes);
+    /* In 32 bits, what is left of more would look like enough. */
+    seat->frames = bytes <= SIZE_MAX / 2 ? platform_memory_create("culvert-frames", (size_t)bytes) : -ENOMEM;
     if (seat->frames >= 0 && platform_memory_seal(seat->frames, false)) {
         seat->id = ++broker->last_id;
         seat->since = clock_now();
