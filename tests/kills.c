@@ -85,7 +85,7 @@ static int64_t now_ns(void)
 
 static void sleep_until_ns(int64_t time)
 {
-    const struct timespec until = {.tv_sec = time / SECOND_NS, .tv_nsec = time % SECOND_NS};
+    const struct timespec until = {.tv_sec = (time_t)(time / SECOND_NS), .tv_nsec = (long)(time % SECOND_NS)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
         continue;
 }

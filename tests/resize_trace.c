@@ -42,7 +42,7 @@ static int64_t now_us(void)
 
 static void await(int64_t moment)
 {
-    const struct timespec until = {.tv_sec = moment / 1000000, .tv_nsec = moment % 1000000 * 1000};
+    const struct timespec until = {.tv_sec = (time_t)(moment / 1000000), .tv_nsec = (long)(moment % 1000000) * 1000};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
         ;
 }

@@ -37,9 +37,9 @@ static uint32_t roll(uint32_t *state, uint32_t sides)
     return *state % sides;
 }
 
-static void sleep_us(long microseconds)
+static void sleep_us(uint32_t microseconds)
 {
-    nanosleep(&(struct timespec){.tv_nsec = microseconds * 1000}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = (long)microseconds * 1000}, NULL);
 }
 
 /* ---- The threads ------------------------------------------------------------------------------------------------ */

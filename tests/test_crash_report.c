@@ -369,6 +369,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, more_than_a_mebibyte_is_no_report);
 
     tcase = add_case(suite, "real");
+    tcase_set_tags(tcase, "signal_frames");
     tcase_add_test(tcase, a_real_report_that_was_read_is_the_same_when_it_is_written_again);
     tcase_add_test(tcase, a_report_that_is_cut_anywhere_is_read_up_to_there);
     tcase_add_test(tcase, no_damage_to_a_report_does_more_than_make_it_an_error);

@@ -306,6 +306,10 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 2 * CHILD_SECONDS);
     tcase_add_test(tcase, a_child_is_refused_by_every_call_and_its_parents_stream_goes_on);
     tcase_add_test(tcase, among_busy_threads_no_child_that_closes_all_ever_hangs);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("children with threads");
+    tcase_set_timeout(tcase, 2 * CHILD_SECONDS);
+    tcase_set_tags(tcase, "child_threads");
     if (!WITH_TSAN)
         tcase_add_test(tcase, a_child_opens_a_session_of_its_own_and_its_parents_stream_goes_on);
     if (!WITH_TSAN && !WITH_ASAN)

@@ -192,7 +192,10 @@ START_TEST(a_session_that_nobody_submits_to_waits_for_the_next_broker_too)
     struct guest guest = open_faithful(CULVERT_POLICY_LATEST);
     own_daemon_end(&its_daemon, SIGKILL);
     own_daemon_start(&its_daemon, NULL);
-    ck_assert_int_eq(guest_receive(&guest, 300), CULVERT_E_AGAIN);
+    int result;
+    while ((result = guest_receive(&guest, 300)) == 0) /* of frames from before, on a slow machine */
+        continue;
+    ck_assert_int_eq(result, CULVERT_E_AGAIN);
     guest_reach(&guest, 2);
     ck_assert_uint_eq(guest_end(&guest).restarts, 1);
     guest_stop();
@@ -422,8 +425,10 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("orphans");
+    TCase *reaped = add_case(suite, "children's death");
+    tcase_set_tags(reaped, "subreaper");
+    tcase_add_test(reaped, a_broker_that_dies_takes_its_processes_along);
     TCase *deaths = add_case(suite, "death");
-    tcase_add_test(deaths, a_broker_that_dies_takes_its_processes_along);
     tcase_add_loop_test(deaths, what_was_queued_is_received_before_the_broker_is_gone, 0, 3);
     tcase_add_test(deaths, calls_that_wait_are_told_that_the_broker_is_gone);
     TCase *next = add_case(suite, "the next one");

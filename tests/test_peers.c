@@ -257,8 +257,10 @@ Suite *test_suite(void)
         TCase *others = add_case(suite, "as others");
         tcase_add_test(others, a_stranger_is_refused_and_its_ids_are_told);
         tcase_add_test(others, a_users_number_admits_no_group_and_a_groups_no_user);
-        add_rows(others, every_supplementary_group_counts_however_many_there_are, group_counts);
         tcase_add_test(others, what_the_process_was_when_it_connected_counts);
+        TCase *members = add_case(suite, "as members");
+        tcase_set_tags(members, "peer_groups");
+        add_rows(members, every_supplementary_group_counts_however_many_there_are, group_counts);
     }
     return suite;
 }

@@ -452,8 +452,10 @@ Suite *test_suite(void)
     tcase_add_test(processes, a_full_queue_makes_room_when_its_process_is_replaced);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
     tcase_add_test(processes, a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_kind);
+    TCase *footprint = add_case(suite, "memory of processes");
+    tcase_set_tags(footprint, "footprint");
 #if !WITH_ASAN && !WITH_TSAN
-    tcase_add_test(processes, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);
+    tcase_add_test(footprint, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);
 #endif
 #if HAVE_VPX
     tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
@@ -465,7 +467,7 @@ Suite *test_suite(void)
     tcase_add_test(processes, deaths_that_are_far_apart_end_nothing);
     tcase_add_test(processes, a_process_that_hangs_is_killed_and_replaced);
 #if HAVE_X264
-    tcase_add_test(processes, a_process_without_memory_fails_clearly_and_only_its_session);
+    tcase_add_test(footprint, a_process_without_memory_fails_clearly_and_only_its_session);
 #endif
     return suite;
 }
