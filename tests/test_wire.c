@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,6 +49,26 @@ START_TEST(a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_al
         wire_discard(&parcel);
         ck_assert_int_eq(open_descriptors(), before);
     }
+}
+END_TEST
+
+/* Those that come are not the peer's fault then. */
+START_TEST(where_no_descriptor_is_left_that_is_what_is_said)
+{
+    struct wire_worker worker = {.header = raw_header(WIRE_WORKER, sizeof worker)};
+    struct wire_parcel parcel;
+    struct rlimit before, few;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert(raw_send(ends[0], &worker, sizeof worker, (int[]){0, 1}, 2));
+    const int lowest_free = dup(0), left = open_descriptors();
+    close(lowest_free);
+    /* One is left. */
+    few = (struct rlimit){.rlim_cur = (rlim_t)lowest_free + 1, .rlim_max = before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_WORKER), &parcel), -EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ck_assert_uint_eq(parcel.count, 0);
+    ck_assert_int_eq(open_descriptors(), left - 1);
 }
 END_TEST
 
@@ -117,6 +138,8 @@ Suite *test_suite(void)
     Suite *suite = suite_create("wire");
     TCase *tcase = add_case(suite, "receive");
     tcase_add_checked_fixture(tcase, connect_both, close_both);
+    tcase_add_test(tcase, a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_all);
+    tcase_add_test(tcase, where_no_descriptor_is_left_that_is_what_is_said);
     tcase_add_test(tcase, descriptors_that_nobody_asked_for_are_not_received);
     tcase_add_test(tcase, what_was_said_before_a_reset_is_still_heard);
     add_rows(tcase, a_header_is_right_or_its_message_is_none, shapes);

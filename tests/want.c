@@ -1,128 +1,151 @@
 #include "want.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/types.h>
+#include <unistd.h>
 
-static atomic_bool armed, lasts;
-static atomic_uint next, chosen;
-static _Atomic int64_t blocks, mappings;
+#include "base/clock.h"
+#include "daemon/worker_heap.h"
 
-void want_begin(uint32_t at, bool for_good)
+static struct want_plan own_plan, *plan = &own_plan;
+static struct want_book own_book, *book = &own_book;
+static enum want_whose self = WANT_OWN;
+static void *_Atomic stock; /* of a spare, which has it until it has a session */
+
+/* ---- Plans ------------------------------------------------------------------------------------------------------- */
+
+static void begin(struct want_plan *begun, enum want_whose whose, uint32_t at, bool for_good, int64_t until)
 {
-    atomic_store(&next, 0);
-    atomic_store(&chosen, at);
-    atomic_store(&lasts, for_good);
-    atomic_store(&armed, true);
+    atomic_store(&begun->next, 0);
+    atomic_store(&begun->chosen, at);
+    atomic_store(&begun->lasts, for_good);
+    atomic_store(&begun->until, until);
+    atomic_store(&begun->whose, whose);
+}
+
+static bool end(struct want_plan *ended)
+{
+    atomic_store(&ended->whose, WANT_NOBODY);
+    return atomic_load(&ended->next) > atomic_load(&ended->chosen);
+}
+
+void want_begin(uint32_t at, bool for_good, uint32_t ms)
+{
+    begin(plan, WANT_OWN, at, for_good, ms == 0 ? CLOCK_NEVER : clock_now() + (int64_t)ms * 1000);
 }
 
 bool want_end(void)
 {
-    atomic_store(&armed, false);
-    return atomic_load(&next) > atomic_load(&chosen);
+    return end(plan);
+}
+
+void want_begin_there(struct want_shared *shared, enum want_whose whose, uint32_t at, bool for_good, uint32_t ms)
+{
+    begin(&shared->plan, whose, at, for_good, clock_now() + (int64_t)ms * 1000);
+}
+
+bool want_end_there(struct want_shared *shared)
+{
+    return end(&shared->plan);
 }
 
 struct want_held want_held(void)
 {
-    return (struct want_held){atomic_load(&blocks), atomic_load(&mappings)};
+    return (struct want_held){atomic_load(&book->blocks), atomic_load(&book->mappings)};
 }
 
-static bool fails(int error)
+void *__real_mmap64(void *over, size_t bytes, int access, int flags, int fd, off_t offset);
+
+struct want_shared *want_share(const char *path, bool make)
 {
-    if (!atomic_load(&armed))
+    const int fd = open(path, O_RDWR | O_CLOEXEC | (make ? O_CREAT | O_TRUNC : 0), 0600);
+    void *memory = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, sizeof(struct want_shared)) == 0)
+        memory = __real_mmap64(NULL, sizeof(struct want_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void want_obey(enum want_whose whose, struct want_plan *theirs, struct want_book *holdings)
+{
+    self = whose;
+    plan = theirs;
+    if (holdings != NULL)
+        book = holdings;
+}
+
+bool want_fails(int error)
+{
+    if (atomic_load(&plan->whose) != self)
         return false;
-    const unsigned number = atomic_fetch_add(&next, 1), at = atomic_load(&chosen);
-    if (number < at || (number > at && !atomic_load(&lasts)))
+    const unsigned number = atomic_fetch_add(&plan->next, 1), at = atomic_load(&plan->chosen);
+    const bool goes_on = number > at && atomic_load(&plan->lasts) && clock_now() < atomic_load(&plan->until);
+    if (number != at && !goes_on)
         return false;
     errno = error;
     return true;
 }
 
-/* The linker leads each call here, and __real_ to the library. */
-#define WRAP(type, name, parameters) \
-    type __real_##name parameters;   \
-    type __wrap_##name parameters;   \
-    type __wrap_##name parameters
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+
+void want_count(int64_t blocks)
+{
+    atomic_fetch_add(&book->blocks, blocks);
+}
 
 static void *counted(void *block)
 {
-    atomic_fetch_add(&blocks, block != NULL);
+    atomic_fetch_add(&book->blocks, block != NULL);
     return block;
 }
 
-WRAP(void *, malloc, (size_t bytes))
+WANT_WRAP(void *, malloc, (size_t bytes))
 {
-    return fails(ENOMEM) ? NULL : counted(__real_malloc(bytes));
+    if (want_fails(ENOMEM))
+        return NULL;
+    void *const block = counted(__real_malloc(bytes));
+    if (self == WANT_WORKER && bytes == HEAP_READY_BYTES && block != NULL) {
+        atomic_store(&stock, block);
+        atomic_fetch_sub(&book->blocks, 1);
+    }
+    return block;
 }
 
-WRAP(void *, calloc, (size_t count, size_t bytes))
+WANT_WRAP(void *, calloc, (size_t count, size_t bytes))
 {
-    return fails(ENOMEM) ? NULL : counted(__real_calloc(count, bytes));
+    return want_fails(ENOMEM) ? NULL : counted(__real_calloc(count, bytes));
 }
 
-WRAP(void *, realloc, (void *block, size_t bytes))
+WANT_WRAP(void *, realloc, (void *block, size_t bytes))
 {
-    if (fails(ENOMEM))
+    if (want_fails(ENOMEM))
         return NULL;
     return block == NULL ? counted(__real_realloc(NULL, bytes)) : __real_realloc(block, bytes);
 }
 
-WRAP(void, free, (void *block))
+WANT_WRAP(void, free, (void *block))
 {
-    atomic_fetch_sub(&blocks, block != NULL);
+    void *of_stock = block;
+    if (block == NULL || !atomic_compare_exchange_strong(&stock, &of_stock, NULL))
+        atomic_fetch_sub(&book->blocks, block != NULL);
     __real_free(block);
 }
 
 /* That of 64-bit offsets, which Meson asks for everywhere. */
-WRAP(void *, mmap64, (void *over, size_t bytes, int access, int flags, int fd, off_t offset))
+WANT_WRAP(void *, mmap64, (void *over, size_t bytes, int access, int flags, int fd, off_t offset))
 {
-    void *const base = fails(ENOMEM) ? MAP_FAILED : __real_mmap64(over, bytes, access, flags, fd, offset);
-    atomic_fetch_add(&mappings, base != MAP_FAILED && !(flags & MAP_FIXED));
+    void *const base = want_fails(ENOMEM) ? MAP_FAILED : __real_mmap64(over, bytes, access, flags, fd, offset);
+    atomic_fetch_add(&book->mappings, base != MAP_FAILED && !(flags & MAP_FIXED));
     return base;
 }
 
-WRAP(int, munmap, (void *base, size_t bytes))
+WANT_WRAP(int, munmap, (void *base, size_t bytes))
 {
-    atomic_fetch_sub(&mappings, 1);
+    atomic_fetch_sub(&book->mappings, 1);
     return __real_munmap(base, bytes);
-}
-
-WRAP(int, memfd_create, (const char *name, unsigned flags))
-{
-    return fails(ENFILE) ? -1 : __real_memfd_create(name, flags);
-}
-
-WRAP(int, eventfd, (unsigned value, int flags))
-{
-    return fails(EMFILE) ? -1 : __real_eventfd(value, flags);
-}
-
-WRAP(int, epoll_create1, (int flags))
-{
-    return fails(EMFILE) ? -1 : __real_epoll_create1(flags);
-}
-
-WRAP(int, sem_init, (sem_t * semaphore, int shared, unsigned value))
-{
-    return fails(ENOSPC) ? -1 : __real_sem_init(semaphore, shared, value);
-}
-
-WRAP(int, pthread_create, (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument))
-{
-    return fails(EAGAIN) ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
-}
-
-WRAP(int, socket, (int domain, int type, int protocol))
-{
-    return fails(EMFILE) ? -1 : __real_socket(domain, type, protocol);
-}
-
-WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags))
-{
-    return fails(ENOBUFS) ? -1 : __real_sendmsg(socket, message, flags);
 }

@@ -628,7 +628,8 @@ CULVERT_API int culvert_resume(culvert_session session, uint32_t *control);
 
 /* The session of the daemon at endpoint ("unix:PATH") with the lowest id above `after`; CULVERT_EOS: there is none. A
  * user sees its own sessions; the daemon's own user and root see all. text as in culvert_open. Errors:
- * CULVERT_E_ARGUMENT, CULVERT_E_GONE, CULVERT_E_DENIED, CULVERT_E_UNSUPPORTED, CULVERT_E_TIMEOUT. */
+ * CULVERT_E_ARGUMENT, CULVERT_E_GONE, CULVERT_E_DENIED, CULVERT_E_UNSUPPORTED, CULVERT_E_TIMEOUT, CULVERT_E_LIMIT (it
+ * is full), CULVERT_E_MEMORY, CULVERT_E_SYSTEM. */
 CULVERT_API int culvert_list(const char *endpoint, uint32_t after, struct culvert_listing *listing, char *text,
                              size_t text_size);
 

@@ -64,6 +64,12 @@ int endpoint_explain(int result, char *why)
                  WIRE_VERSION);
         return CULVERT_E_UNSUPPORTED;
     }
+    if (result == -EMFILE) {
+        snprintf(why, CODEC_WHY,
+                 "no descriptor is left for those of culvertd's answer: close some, or raise "
+                 "RLIMIT_NOFILE");
+        return CULVERT_E_SYSTEM;
+    }
     if (result == 0 || result == -EPIPE || result == -ECONNRESET)
         snprintf(why, CODEC_WHY, "culvertd has closed the connection: look into its log");
     else
@@ -78,16 +84,20 @@ int endpoint_refusal(struct wire_refused *refused, char *why)
     return refused->error < 0 ? refused->error : CULVERT_E_GONE;
 }
 
+static int no_memory(char *why)
+{
+    snprintf(why, CODEC_WHY, "the system has no memory for a message to or from culvertd: try again");
+    return CULVERT_E_MEMORY;
+}
+
 int endpoint_ask(int socket, enum wire_kind kind, void *request, size_t bytes, uint32_t kinds,
                  struct wire_parcel *answer, char *why)
 {
     const int64_t deadline = clock_deadline(ENDPOINT_PATIENCE_MS);
     int result = wire_send(socket, kind, request, bytes, NULL, 0);
     /* An empty socket has room. */
-    if (result == -EAGAIN) {
-        snprintf(why, CODEC_WHY, "the system has no memory for a message to culvertd: try again");
-        return CULVERT_E_MEMORY;
-    }
+    if (result == -EAGAIN)
+        return no_memory(why);
     /* Whoever was turned away before it could ask was told why. */
     if (result == -EPIPE || result == -ECONNRESET)
         result = 0;
@@ -101,6 +111,9 @@ int endpoint_ask(int socket, enum wire_kind kind, void *request, size_t bytes, u
             return answer->message.header.kind == WIRE_REFUSED ? endpoint_refusal(&answer->message.refused, why) : 0;
         if (result != -EAGAIN)
             return endpoint_explain(result, why);
+        /* What is there and does not come finds no memory. */
+        if (ready.revents & POLLIN)
+            return no_memory(why);
     }
     if (result < 0 && result != -EAGAIN)
         return endpoint_explain(result, why);

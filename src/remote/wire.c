@@ -108,6 +108,13 @@ static void collect(struct msghdr *envelope, struct wire_parcel *parcel)
     memcpy(parcel->fds, CMSG_DATA(header), parcel->count * sizeof(int));
 }
 
+/* Where no descriptor is left, those of a message are missing; where a sender has put in too many, they are not. */
+static bool misses_fds(const struct wire_parcel *parcel)
+{
+    const struct wire_header *header = &parcel->message.header;
+    return header->kind < WIRE_KINDS && parcel->count < kinds_known[header->kind].fds;
+}
+
 static bool carries_fds(uint32_t kinds)
 {
     for (uint32_t kind = 0; kind < WIRE_KINDS; kind++) {
@@ -148,12 +155,15 @@ int wire_receive(int socket, uint32_t kinds, struct wire_parcel *parcel)
     do
         bytes = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (bytes < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
+    /* What the kernel has no memory for now stays where it is. */
     if (bytes < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        return errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
     parcel->count = 0;
     collect(&envelope, parcel);
-    const int result = bytes == 0 ? 0 : judge(parcel, kinds, (size_t)bytes);
+    int result = bytes == 0 ? 0 : judge(parcel, kinds, (size_t)bytes);
     const bool cut = envelope.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+    if (result == -EPROTO && (envelope.msg_flags & MSG_CTRUNC) && carries_fds(kinds) && misses_fds(parcel))
+        result = -EMFILE;
     if (result != 1 || cut)
         wire_discard(parcel);
     /* An older version's message may well be longer than any of ours. */
