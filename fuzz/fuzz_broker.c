@@ -219,6 +219,7 @@ static void finish(struct stage *stage)
     for (uint32_t i = 0; i < stage->broker.count; i++)
         seat_free(stage->broker.seats[i]);
     free(stage->broker.seats);
+    free(stage->broker.fds);
     pool_finish(&stage->broker.pool);
     for (uint32_t i = 0; i < CLIENTS; i++)
         if (stage->client[i] >= 0)

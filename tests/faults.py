@@ -46,6 +46,11 @@ FAULTS = [
      ' || bytes > outbox->capacity || offset > outbox->capacity - bytes)', ')', ['liar', 'outbox']),
     ('a_message_of_another_version_is_taken', 'src/remote/wire.c',
      'if (header->version != WIRE_VERSION)', 'if (header->version == 0)', ['wire']),
+    ('an_encoder_process_that_was_not_told_of_its_session_is_waited_for', 'src/daemon/requests.c',
+     'if (error == 0 || error == -EPIPE || error == -ECONNRESET)', 'if (error <= 0)', ['want_daemon']),
+    ('an_encoder_process_starts_without_its_socket', 'src/daemon/pool.c',
+     '    if (error == 0)\n        error = posix_spawn_file_actions_adddup2(&actions, crash',
+     '    error = 0;\n    if (error == 0)\n        error = posix_spawn_file_actions_adddup2(&actions, crash', ['want_daemon']),
     ('a_call_that_nobody_foresaw_is_allowed', 'src/daemon/sandbox.c',
      'CALL(getrandom), CALL(sysinfo)};', 'CALL(getrandom), CALL(sysinfo), CALL(uname)};', ['sandbox']),
 ]

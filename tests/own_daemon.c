@@ -103,9 +103,17 @@ static _Noreturn void become(const struct own_daemon *daemon, const char *progra
     _exit(127);
 }
 
-void own_daemon_start(struct own_daemon *daemon, const char *const *options)
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+    /* Its status stays there to be waited for. */
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+bool own_daemon_try(struct own_daemon *daemon, const char *const *options)
 {
     char log[4096] = "";
+    bool ready = false;
     const char *const program = getenv("CULVERTD");
     if (program == NULL)
         die("CULVERTD", "set it to the path of culvertd");
@@ -116,10 +124,20 @@ void own_daemon_start(struct own_daemon *daemon, const char *const *options)
         become(daemon, program, options);
     if (daemon->pid < 0)
         die("fork", strerror(errno));
-    if (!COMES(own_daemon_said(daemon, " ready for "), PATIENCE_MS)) {
+    if (!COMES((ready = own_daemon_said(daemon, " ready for ")) || has_ended(daemon->pid), PATIENCE_MS)) {
         read_file(daemon->log, log, sizeof log);
         die("culvertd is not ready", log);
     }
+    return ready;
+}
+
+void own_daemon_start(struct own_daemon *daemon, const char *const *options)
+{
+    char log[4096] = "";
+    if (own_daemon_try(daemon, options))
+        return;
+    read_file(daemon->log, log, sizeof log);
+    die("culvertd has ended", log);
 }
 
 int own_daemon_end(struct own_daemon *daemon, int signal)

@@ -18,6 +18,8 @@ void own_daemon_create(struct own_daemon *daemon);
 /* Starts one there, and waits until it is ready. options: a NULL-terminated array beside --socket and --crash-dir, or
  * NULL. It ends with this program. */
 void own_daemon_start(struct own_daemon *daemon, const char *const *options);
+/* The same, but one that ends instead is no failure: false. */
+bool own_daemon_try(struct own_daemon *daemon, const char *const *options);
 /* Sends the signal, unless it is 0, and waits for its end: the status of waitpid. */
 int own_daemon_end(struct own_daemon *daemon, int signal);
 /* Kills it, if it runs, and removes the directory. */

@@ -101,6 +101,10 @@ static bool begin(struct broker *broker, const struct options *options, const ch
     broker->room_most = sessions_by_descriptors(options);
     if (broker->options.all.sessions == 0 || broker->options.all.sessions > broker->room_most)
         broker->options.all.sessions = broker->room_most;
+    if (!seat_make_room(broker)) {
+        snprintf(why, size, "no memory to begin with: raise its limit");
+        return false;
+    }
     if (!listen_there(broker, why, size) || !report_dir_works(options->crash_dir, why, size))
         return false;
     broker->reserve = open_reserve();
@@ -251,6 +255,7 @@ static void finish(struct broker *broker)
         seat_free(broker->seats[i]);
     }
     free(broker->seats);
+    free(broker->fds);
     broker->count = 0;
     if (broker->http != NULL)
         http_stop(broker->http);
@@ -265,16 +270,14 @@ static void finish(struct broker *broker)
 
 /* ---- The loop ---------------------------------------------------------------------------------------------------- */
 
-#define FDS_FIRST 3
-
-/* Three of its own, then two for each seat. */
-static void list_fds(const struct broker *broker, struct pollfd *fds)
+static void list_fds(struct broker *broker)
 {
+    struct pollfd *fds = broker->fds;
     fds[0] = (struct pollfd){.fd = broker->listener, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = broker->signals, .events = POLLIN};
     fds[2] = (struct pollfd){.fd = broker->http != NULL ? http_poll_fd(broker->http) : -1, .events = POLLIN};
     for (uint32_t i = 0; i < broker->count; i++) {
-        struct pollfd *of_seat = &fds[FDS_FIRST + 2 * i];
+        struct pollfd *of_seat = &fds[BROKER_FDS + 2 * i];
         of_seat[0] = (struct pollfd){.fd = broker->seats[i]->control, .events = POLLIN};
         of_seat[1] = (struct pollfd){.fd = broker->seats[i]->worker.socket, .events = POLLIN};
     }
@@ -293,11 +296,11 @@ static int patience(const struct broker *broker)
     return milliseconds;
 }
 
-static void serve_seats(struct broker *broker, const struct pollfd *fds, uint32_t count)
+static void serve_seats(struct broker *broker)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < broker->count; i++) {
         struct seat *seat = broker->seats[i];
-        const struct pollfd *of_seat = &fds[FDS_FIRST + 2 * i];
+        const struct pollfd *of_seat = &broker->fds[BROKER_FDS + 2 * i];
         if (of_seat[1].revents != 0 && seat->worker.socket >= 0)
             seat_hear_worker(broker, seat);
         if (of_seat[0].revents != 0 && seat->control >= 0)
@@ -315,27 +318,22 @@ static void keep_alive(struct broker *broker)
     notify_alive(&broker->notify);
 }
 
-static bool turn(struct broker *broker)
+/* Allocates nothing: want of memory is no reason to end. */
+static void turn(struct broker *broker)
 {
-    const uint32_t count = broker->count;
-    struct pollfd *fds = calloc(FDS_FIRST + 2 * (size_t)count, sizeof *fds);
-    if (fds == NULL)
-        return false;
-    list_fds(broker, fds);
-    poll(fds, FDS_FIRST + 2 * (nfds_t)count, patience(broker));
+    list_fds(broker);
+    poll(broker->fds, BROKER_FDS + 2 * (nfds_t)broker->count, patience(broker));
     /* Before the deaths: a client that has closed its session is not to get another worker. */
-    serve_seats(broker, fds, count);
-    if (fds[1].revents != 0)
+    serve_seats(broker);
+    if (broker->fds[1].revents != 0)
         hear_signals(broker);
-    if (fds[0].revents != 0 && broker->listener >= 0)
+    if (broker->fds[0].revents != 0 && broker->listener >= 0)
         accept_clients(broker, CLIENTS_AT_ONCE);
     if (broker->http != NULL)
         http_run(broker->http);
-    free(fds);
     clear_up(broker);
     pool_refill(&broker->pool, &broker->metrics);
     keep_alive(broker);
-    return true;
 }
 
 /* Connections that have no session are not waited for. */
@@ -363,9 +361,8 @@ int broker_run(const struct options *options, const char *program)
     say("info", "ready for %" PRIu64 " sessions at %s", broker.options.all.sessions,
         options->socket != NULL ? options->socket : "systemd's socket");
     notify_ready(&broker.notify);
-    bool works = true;
-    while (works && !broker.over && !(broker.draining && is_drained(&broker)))
-        works = turn(&broker);
+    while (!broker.over && !(broker.draining && is_drained(&broker)))
+        turn(&broker);
     finish(&broker);
-    return works ? 0 : STATUS_FAILED;
+    return 0;
 }

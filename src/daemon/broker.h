@@ -15,9 +15,11 @@
 #include "remote/wire.h"
 
 struct http;
+struct pollfd;
 struct session_layout;
 
 #define BROKER_WHY WIRE_TEXT
+#define BROKER_FDS 3 /* that a turn of the loop waits for; then two for each seat */
 
 /* ---- Workers: pool.c --------------------------------------------------------------------------------------------- */
 
@@ -90,6 +92,7 @@ struct broker {
     struct metrics metrics;
     struct pool pool;
     struct seat **seats;
+    struct pollfd *fds;   /* what a turn of the loop waits for */
     uint32_t count, room; /* of seats */
     uint64_t room_most;   /* for which there are descriptors */
     uint32_t last_id;
@@ -97,6 +100,8 @@ struct broker {
     int64_t drain_until;
 };
 
+/* Room for more seats, and for all that a turn of the loop needs for them: false when there is no memory. */
+bool seat_make_room(struct broker *broker);
 /* A client is there. */
 void seat_admit(struct broker *broker, int socket);
 /* The client has sent something, or is gone. */

@@ -63,10 +63,12 @@ static int spawn(const char *program, int socket, int crash, pid_t *pid)
     posix_spawnattr_t attributes;
     /* Both are above what they become, or are it: the reserve sees to that. */
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, socket, WORKER_BROKER_FD);
-    posix_spawn_file_actions_adddup2(&actions, crash, WORKER_CRASH_FD);
     set_attributes(&attributes);
-    const int error = posix_spawn(pid, program, &actions, &attributes, arguments, environ);
+    int error = posix_spawn_file_actions_adddup2(&actions, socket, WORKER_BROKER_FD);
+    if (error == 0)
+        error = posix_spawn_file_actions_adddup2(&actions, crash, WORKER_CRASH_FD);
+    if (error == 0)
+        error = posix_spawn(pid, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;

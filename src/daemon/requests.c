@@ -38,6 +38,7 @@ static int connect_worker(struct seat *seat, int *worker_end, char *why)
     return CULVERT_E_LIMIT;
 }
 
+/* One that is dead already is found by its status, and replaced; one that is not told would wait for ever. */
 static int assign(struct seat *seat, int worker_end, char *why)
 {
     const struct session_layout layout = layout_of(&seat->config);
@@ -50,10 +51,11 @@ static int assign(struct seat *seat, int worker_end, char *why)
     };
     const int fds[] = {seat->frames, seat->packets, worker_end};
     const int error = wire_send(seat->worker.socket, WIRE_ASSIGN, &message, sizeof message, fds, 3);
-    if (error == 0)
+    if (error == 0 || error == -EPIPE || error == -ECONNRESET)
         return 0;
-    snprintf(why, BROKER_WHY, "an encoder process died before it began: %s", strerror(-error));
-    return CULVERT_E_CRASHED;
+    snprintf(why, BROKER_WHY, "culvertd could not tell an encoder process of its session: %s: try again",
+             strerror(error == -EAGAIN ? ENOBUFS : -error));
+    return CULVERT_E_LIMIT;
 }
 
 int seat_employ(struct broker *broker, struct seat *seat, char *why)
@@ -70,8 +72,7 @@ int seat_employ(struct broker *broker, struct seat *seat, char *why)
         return error;
     error = assign(seat, worker_end, why);
     close(worker_end);
-    /* One that is dead already is found by its status, and replaced. */
-    return error == CULVERT_E_CRASHED ? 0 : error;
+    return error;
 }
 
 /* Settings and limits: 0, or an error and why. */

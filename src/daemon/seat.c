@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,16 +33,25 @@ static void close_fd(int *fd)
 
 /* ---- Connections ------------------------------------------------------------------------------------------------- */
 
+bool seat_make_room(struct broker *broker)
+{
+    const uint32_t room = broker->room == 0 ? 64 : 2 * broker->room;
+    struct seat **seats = realloc(broker->seats, room * sizeof(struct seat *));
+    if (seats == NULL)
+        return false;
+    broker->seats = seats;
+    struct pollfd *fds = realloc(broker->fds, (BROKER_FDS + 2 * (size_t)room) * sizeof *fds);
+    if (fds == NULL)
+        return false;
+    broker->fds = fds;
+    broker->room = room;
+    return true;
+}
+
 static bool keep(struct broker *broker, struct seat *seat)
 {
-    if (broker->count == broker->room) {
-        const uint32_t room = broker->room == 0 ? 64 : 2 * broker->room;
-        struct seat **seats = realloc(broker->seats, room * sizeof(struct seat *));
-        if (seats == NULL)
-            return false;
-        broker->seats = seats;
-        broker->room = room;
-    }
+    if (broker->count == broker->room && !seat_make_room(broker))
+        return false;
     broker->seats[broker->count++] = seat;
     return true;
 }
@@ -73,6 +83,8 @@ void seat_admit(struct broker *broker, int socket)
     }
     struct seat *seat = calloc(1, sizeof *seat);
     if (seat == NULL || !keep(broker, seat)) {
+        metrics_refuse(&broker->metrics, METRICS_REFUSE_LIMIT);
+        refuse(socket, CULVERT_E_LIMIT, "culvertd has no memory left for a client: raise its limit, or close sessions");
         free(seat);
         close(socket);
         return;

@@ -19,6 +19,9 @@
 #include "daemon/worker_heap.h"
 #include "session/session.h"
 
+#define READY_TIMES 100
+#define READY_MS 10
+
 /* ---- While it encodes -------------------------------------------------------------------------------------------- */
 
 static bool vet(struct session *session, const struct frame *frame)
@@ -40,7 +43,8 @@ static void hear_broker(struct worker *worker)
     const int result = wire_receive(worker->broker, WIRE_MASK(WIRE_TAP), &parcel);
     if (result == 1)
         worker_watch(worker, parcel.fds[0]);
-    else if (result != -EAGAIN)
+    /* Without a descriptor left for the watcher's socket, only the watcher misses something. */
+    else if (result != -EAGAIN && result != -EMFILE)
         worker->broker_gone = worker->session->closing = true;
 }
 
@@ -158,18 +162,34 @@ static int prepare(struct worker *worker, struct wire_parcel *parcel, char *why)
     return session_prepare_encoder(session, why);
 }
 
-/* Gets ready for its session, and says so. */
-static bool take_assignment(struct worker *worker)
+/* The broker has room for it; the kernel may have no memory for it yet. */
+static bool say_ready(const struct worker *worker, struct wire_ready *ready)
+{
+    int result = -EAGAIN;
+    for (int i = 0; i < READY_TIMES && result == -EAGAIN; i++) {
+        if (i > 0)
+            poll(NULL, 0, READY_MS);
+        result = wire_send(worker->broker, WIRE_READY, ready, sizeof *ready, NULL, 0);
+    }
+    return result == 0;
+}
+
+/* Gets ready for its session, and says so. False: it does not encode it, and ends with that status. */
+static bool take_assignment(struct worker *worker, int *status)
 {
     struct wire_parcel parcel;
     struct wire_ready ready = {0};
-    if (await(worker, worker->broker, WIRE_ASSIGN, &parcel) != 1)
+    const int result = await(worker, worker->broker, WIRE_ASSIGN, &parcel);
+    *status = result < 0 ? WORKER_UNTOLD : WORKER_DONE;
+    if (result != 1)
         return false;
     heap_offer();
     const int error = prepare(worker, &parcel, ready.text);
     wire_discard(&parcel);
     ready.error = error;
-    return wire_send(worker->broker, WIRE_READY, &ready, sizeof ready, NULL, 0) == 0 && error == 0;
+    if (!say_ready(worker, &ready))
+        *status = WORKER_UNTOLD;
+    return *status == WORKER_DONE && error == 0;
 }
 
 /* What was encoded is told, and the memory stays, until the host has no use for it. */
@@ -246,7 +266,9 @@ int worker_run(void)
     }
     if (!protect())
         return WORKER_USAGE;
-    const int status = take_assignment(&worker) ? encode(&worker) : WORKER_DONE;
+    int status;
+    if (take_assignment(&worker, &status))
+        status = encode(&worker);
     if (worker.host >= 0)
         close(worker.host);
     if (worker.watcher >= 0)

@@ -15,7 +15,12 @@
 #define WORKER_PULSE_US 500000
 
 /* How a worker ends that did not die. */
-enum worker_exit { WORKER_DONE = 0, WORKER_VIOLATION = 3, WORKER_USAGE = 5 };
+enum worker_exit {
+    WORKER_DONE = 0,
+    WORKER_VIOLATION = 3,
+    WORKER_UNTOLD = 4, /* it could not be told of its session, or not say that it has it: another one may */
+    WORKER_USAGE = 5
+};
 
 struct worker {
     struct session *session;
