@@ -233,7 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct stage stage;
     stage = (struct stage){.input = {data, size}};
-    stage.broker.pool.program = "/nonexistent";
+    stage.broker.pool.program = program_at("/nonexistent");
     stage.broker.options.deaths = 3;
     stage.broker.options.deaths_s = 1;
     stage.broker.options.hang_ms = 3000;
