@@ -250,8 +250,7 @@ START_TEST(what_no_address_space_has_room_for_is_refused_by_whoever_makes_it)
     /* Slots of 65 MiB: 40 MiB more than 32 bits count. */
     config.max_width = config.max_height = 6720;
     config.slots = 64;
-    ck_assert_int_eq(culvert_open(&config, &session, text, sizeof text),
-                     apart() ? CULVERT_E_LIMIT : CULVERT_E_MEMORY);
+    ck_assert_int_eq(culvert_open(&config, &session, text, sizeof text), apart() ? CULVERT_E_LIMIT : CULVERT_E_MEMORY);
     ck_assert_uint_eq(session, 7);
 }
 END_TEST

@@ -5,7 +5,7 @@ set -u
 culvertd=$1
 shift
 dir=$(mktemp -d)
-daemon=
+daemon= run=${MESON_EXE_WRAPPER:-}
 clear_up() {
     [ -z "$daemon" ] || kill -9 "$daemon" 2>/dev/null
     rm -rf "$dir"
@@ -22,7 +22,7 @@ no() {
 # A codec that a test holds shows no life for as long as the test likes.
 export CULVERT_TEST_MEMORY="$dir/memory"
 : >"$dir/log"
-"$culvertd" --socket "$dir/socket" --crash-dir "$dir" --deaths 100/1 --hang 600000 --drain 60000 2>>"$dir/log" &
+$run "$culvertd" --socket "$dir/socket" --crash-dir "$dir" --deaths 100/1 --hang 600000 --drain 60000 2>>"$dir/log" &
 daemon=$!
 until grep -q 'info: ready' "$dir/log"; do
     kill -0 "$daemon" 2>/dev/null || no 'culvertd does not start:'
@@ -30,7 +30,8 @@ until grep -q 'info: ready' "$dir/log"; do
 done
 
 export CULVERT_TEST_ENDPOINT="unix:$dir/socket"
-"$@"
+# A cross build's program is run by its emulator.
+$run "$@"
 status=$?
 kill "$daemon"
 wait "$daemon" || no "culvertd ended with status $?:"

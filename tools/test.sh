@@ -17,7 +17,7 @@
 #   documents     documents are compared with what there is, on the gcc build
 #   fuzz        * each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
 #   mutation    * weakened memory orders, on the gcc build, and faults planted in a copy: the tests must notice each
-#   arm         * 32-bit ARM, in an emulator
+#   arm         * 32-bit ARM: built for armhf, and all tests under qemu-user that it can run
 #   coverage    * how much of src the tests reach
 #   analysis    * formatting, and what clang-tidy, cppcheck and gcc's analyzer find
 #   soak        * tools/soak.sh for SOAK_MINUTES (10); beside other stages, when there are any
@@ -59,7 +59,8 @@ fetch_promtool() {
 need_packages gcc g++ meson ninja-build pkg-config libx264-dev libvpx-dev libyuv-dev libavutil-dev libavcodec-dev \
     libdw-dev libmicrohttpd-dev libseccomp-dev systemtap-sdt-dev check libsubunit-dev valgrind ffmpeg vpx-tools \
     python3 binutils procps systemd
-need_packages clang libclang-rt-14-dev abigail-tools doxygen gcovr clang-format clang-tidy cppcheck || :
+need_packages clang libclang-rt-14-dev abigail-tools doxygen gcovr clang-format clang-tidy cppcheck \
+    binutils-arm-linux-gnueabihf || :
 mkdir -p build
 fetch_promtool
 passed=0 failed=0 skipped=0
@@ -99,6 +100,11 @@ ready() {
             -Dtools=disabled
         goals=all
         ;;
+    arm)
+        cross="--cross-file build/arm-root/here.ini --cross-file tests/arm/armhf.ini"
+        [ ! -f "$dir/build.ninja" ] || cross=
+        configure $cross -Dseccomp=disabled
+        ;;
     # How files are compiled is all that it needs.
     analysis) CC=gcc configure -Dbuildtype=debug && return ;;
     # They build by themselves.
@@ -106,15 +112,19 @@ ready() {
     esac >"$dir.log" 2>&1 && ninja -C "$dir" $goals >>"$dir.log" 2>&1
 }
 
-# lacking STAGE: the tool that it cannot do without, when there is none.
+# lacking STAGE: what it cannot do without and is not to be had.
 lacking() {
     case $1 in
     clang | fuzz) tool=clang ;;
     valgrind) tool=valgrind ;;
     coverage) tool=gcovr ;;
+    arm)
+        tests/arm/prepare.sh build/arm-root || :
+        return
+        ;;
     *) return 0 ;;
     esac
-    command -v $tool >/dev/null || echo $tool
+    command -v $tool >/dev/null || echo "there is no $tool"
 }
 
 # ---- Results
@@ -190,12 +200,13 @@ stage() {
     tsan) run tsan --suite threads --suite storms --suite remote ;;
     valgrind) run valgrind --suite threads --suite single ;;
     want | abi | documents | clock) run plain --suite "$1" ;;
+    arm) run arm --suite single --suite threads --suite remote --no-suite native ;;
     fuzz) told fuzz/fuzz.sh "$dir" "${FUZZ_SECONDS:-60}" ;;
     mutation)
         run plain --suite mutation
         told python3 tests/faults.py . build/faults
         ;;
-    arm | coverage | analysis) told "tests/$1.sh" "$dir" ;;
+    coverage | analysis) told "tests/$1.sh" "$dir" ;;
     soak) finish_soak ;;
     esac
 }
@@ -204,7 +215,7 @@ stage() {
 build_rest() {
     for other in $stages; do
         directory "$other"
-        [ "$other" = "$name" ] || [ "$dir" = build/gcc ] || ready "$other" || :
+        [ "$other" = "$name" ] || [ "$dir" = build/gcc ] || [ -n "$(lacking "$other")" ] || ready "$other" || :
     done
 }
 
@@ -229,7 +240,7 @@ for name in $stages; do
     started=$(date +%s) good=0 bad=0 unable=0 figure=
     lack=$(lacking "$name")
     if [ -n "$lack" ]; then
-        add 0 0 1 "there is no $lack"
+        add 0 0 1 "$lack"
     elif ready "$name"; then
         if [ -z "$rest" ]; then
             begin_soak
