@@ -145,6 +145,35 @@ START_TEST(fields_that_go_together_are_checked_together)
 END_TEST
 
 static const struct {
+    uint32_t width, height;
+    int error;
+} canvases[] = {
+    {64, 32, 0},
+    {32, 64, 0}, /* on its side */
+    {2, 2, 0},
+    {0, 0, 0},
+    {0, 32, CULVERT_E_RANGE},
+    {64, 0, CULVERT_E_RANGE},
+    {63, 32, CULVERT_E_RANGE},
+    {64, 31, CULVERT_E_RANGE},
+    {66, 32, CULVERT_E_RANGE},
+    {64, 34, CULVERT_E_RANGE},
+    {34, 64, CULVERT_E_RANGE},
+    {32, 66, CULVERT_E_RANGE},
+};
+
+START_TEST(a_canvas_has_even_sides_and_fits_the_largest_size_either_way_up)
+{
+    struct culvert_config config = small_config();
+    config.max_height = 32;
+    config.resize = CULVERT_RESIZE_CANVAS;
+    config.canvas_width = canvases[_i].width;
+    config.canvas_height = canvases[_i].height;
+    check_open(&config, canvases[_i].error, "canvas");
+}
+END_TEST
+
+static const struct {
     const char *named;
     size_t offset, size;
     const char *text; /* NULL: as many letters as fit, and no NUL */
@@ -154,6 +183,7 @@ static const struct {
     {"name", AT(name), 32, "thirty-one bytes, then the NUL.", 0},
     {"endpoint", AT(endpoint), 112, NULL, CULVERT_E_ARGUMENT},
     {"endpoint", AT(endpoint), 112, "tcp:there", CULVERT_E_UNSUPPORTED},
+    {"endpoint", AT(endpoint), 112, "unix:", CULVERT_E_UNSUPPORTED},
     {"unix:/nonexistent/culvertd", AT(endpoint), 112, "unix:/nonexistent/culvertd", CULVERT_E_GONE},
     {"options", AT(options), 512, NULL, CULVERT_E_ARGUMENT},
     {"pixels", AT(options), 512, "pixels=2", CULVERT_E_OPTION},
@@ -305,6 +335,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_field_is_taken_up_to_its_limits_and_refused_by_name_beyond, 0, LENGTH(fields));
     tcase_add_loop_test(tcase, fields_that_go_together_are_checked_together, 0, LENGTH(pairs));
+    tcase_add_loop_test(tcase, a_canvas_has_even_sides_and_fits_the_largest_size_either_way_up, 0, LENGTH(canvases));
     tcase_add_loop_test(tcase, a_text_of_the_config_ends_within_its_array_and_says_what_is_known, 0, LENGTH(texts));
 #if HAVE_X264
     tcase_add_loop_test(tcase, what_h264_cannot_have_is_refused_by_name, 0, LENGTH(h264));

@@ -142,6 +142,41 @@ START_TEST(time_is_paid_for_once_by_the_clock_or_by_frames)
 }
 END_TEST
 
+START_TEST(no_more_goes_back_than_was_lent_and_that_once)
+{
+    begin(0);
+    budget_spend(&budget, 50000, false);
+    budget_lend(&budget, 50000, &plain);
+    budget_fill(&budget, 50000, &plain);
+    budget_lend(&budget, 100000, &plain);
+    budget_fill(&budget, 60000, &plain);
+    ck_assert_double_eq(budget.bits, BURST_BITS);
+}
+END_TEST
+
+START_TEST(what_was_lent_swells_no_burst_of_the_frames_own_time)
+{
+    begin(0);
+    budget_spend(&budget, 10000, false);
+    budget_lend(&budget, 10000, &plain);
+    budget_fill(&budget, 1000000, &plain);
+    ck_assert_double_eq(budget.bits, BURST_BITS);
+}
+END_TEST
+
+START_TEST(what_a_smaller_burst_cut_off_was_lent_all_the_same)
+{
+    const struct codec_rate slow = rate_of(500, 100);
+    begin(0);
+    budget_spend(&budget, 50000, false);
+    budget_lend(&budget, 10000, &plain);
+    budget_lend(&budget, 11000, &slow);
+    ck_assert_double_eq(budget.bits, 50000);
+    budget_fill(&budget, 5000, &slow);
+    ck_assert_double_eq_tol(budget.bits, 47000, 1e-6);
+}
+END_TEST
+
 START_TEST(what_is_owed_falls_with_the_bitrate_and_does_not_rise_with_it)
 {
     const struct codec_rate slow = rate_of(250, 100);
@@ -393,6 +428,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, another_rate_counts_from_its_own_moment);
     tcase_add_test(tcase, what_the_clock_lent_goes_back_when_the_games_own_time_stood_still);
     tcase_add_test(tcase, time_is_paid_for_once_by_the_clock_or_by_frames);
+    tcase_add_test(tcase, no_more_goes_back_than_was_lent_and_that_once);
+    tcase_add_test(tcase, what_was_lent_swells_no_burst_of_the_frames_own_time);
+    tcase_add_test(tcase, what_a_smaller_burst_cut_off_was_lent_all_the_same);
     tcase_add_test(tcase, what_is_owed_falls_with_the_bitrate_and_does_not_rise_with_it);
     add_rows(tcase, relief_comes_when_it_says_to_a_microsecond, rates);
     tcase = add_case(suite, "windows");
