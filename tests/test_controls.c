@@ -131,6 +131,16 @@ START_TEST(a_warm_encoder_follows_the_speed_or_is_replaced)
 }
 END_TEST
 
+START_TEST(a_resumption_of_what_is_not_paused_is_counted_and_changes_nothing)
+{
+    culvert_session session = open_trial(5);
+    play_pass(session, 1, KEY | EPOCH);
+    ck_assert_int_eq(culvert_resume(session, NULL), 0);
+    ck_assert_uint_eq(play_pass(session, 2, 0).control, 1);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(changes_between_two_frames_reach_the_codec_as_one)
 {
     culvert_session session = open_trial(5);
@@ -223,6 +233,7 @@ Suite *test_suite(void)
     tcase_add_test(speed, a_codec_that_changes_its_speed_by_reopening_does_so);
     tcase_add_test(speed, a_speed_that_the_codec_did_not_take_reopens_it);
     tcase_add_loop_test(speed, a_warm_encoder_follows_the_speed_or_is_replaced, 0, 2);
+    tcase_add_test(speed, a_resumption_of_what_is_not_paused_is_counted_and_changes_nothing);
     tcase_add_test(speed, changes_between_two_frames_reach_the_codec_as_one);
     TCase *pace = add_case(suite, "pace");
     tcase_add_loop_test(pace, a_codec_that_keeps_its_rate_is_told_how_often_frames_really_come, 0, LENGTH(paces));

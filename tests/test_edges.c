@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "run.h"
 #include "stream.h"
 #include "trial_codec.h"
@@ -150,6 +151,88 @@ START_TEST(the_descriptor_rests_once_encode_has_said_that_its_frame_failed)
 }
 END_TEST
 
+/* Waits for it to be readable. */
+static void await_descriptor(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&wait, 1, PATIENCE), 1);
+}
+
+START_TEST(the_descriptor_tells_of_a_frame_that_failed_and_of_the_end)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    int fd;
+    ck_assert_int_eq(culvert_fd(session, &fd), 0);
+    trial_fail(TRIAL_ENCODE, 0, 1);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    await_descriptor(fd);
+    while (stream_receive(session, 0).result != CULVERT_E_CODEC)
+        await_descriptor(fd);
+    ck_assert(stream_is_quiet(session, fd));
+    ck_assert_int_eq(culvert_finish(session), 0);
+    await_descriptor(fd);
+    while (stream_receive(session, 0).result != CULVERT_EOS)
+        await_descriptor(fd);
+    await_descriptor(fd);
+    close(fd);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_is_asked_for_late_tells_of_the_packet_that_waits)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    int fd;
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    while (stream_stats(session).queued_packets == 0)
+        poll(NULL, 0, 1);
+    ck_assert_int_eq(culvert_fd(session, &fd), 0);
+    await_descriptor(fd);
+    receive(session);
+    ck_assert(stream_is_quiet(session, fd));
+    close(fd);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(what_a_frame_took_adds_up_from_its_submission_on)
+{
+    enum { WIDE = 320, HIGH = 200 };
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    struct culvert_frame frame = stream_frame(WIDE, HIGH, 1);
+    uint8_t *pixels = stream_pixels(WIDE, HIGH, 1);
+    frame.rotation = 90;
+    trial_hold_open();
+    ck_assert_int_eq(culvert_submit(session, &frame, pixels, 4 * WIDE * HIGH), 0);
+    trial_await_held();
+    poll(NULL, 0, 100);
+    trial_let_go();
+    const struct culvert_packet packet = receive(session);
+    const struct culvert_stats stats = stream_stats(session);
+    ck_assert_uint_ge(packet.encode_us, 100000); /* it opened its encoder */
+    ck_assert_uint_ge(stats.total.max, packet.convert_us + packet.wait_us + packet.encode_us);
+    free(pixels);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_key_frame_that_resumes_was_waited_for_since_then)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    receive(session);
+    ck_assert_int_eq(culvert_pause(session, NULL), 0);
+    poll(NULL, 0, 300);
+    const int64_t before = clock_now();
+    ck_assert_int_eq(culvert_resume(session, NULL), 0);
+    const struct culvert_packet packet = receive(session);
+    ck_assert(packet.flags & CULVERT_PACKET_INSERTED);
+    ck_assert_uint_gt(packet.wait_us, 0);
+    ck_assert_int_le(packet.wait_us, clock_now() - before);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped)
 {
     culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
@@ -182,6 +265,10 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_rate_answers_by_the_warm_encoder_that_the_frame_gets);
     tcase_add_test(tcase, many_insertions_never_reach_the_pts_of_a_next_frame);
     tcase_add_test(tcase, the_descriptor_rests_once_encode_has_said_that_its_frame_failed);
+    tcase_add_test(tcase, the_descriptor_tells_of_a_frame_that_failed_and_of_the_end);
+    tcase_add_test(tcase, a_descriptor_that_is_asked_for_late_tells_of_the_packet_that_waits);
+    tcase_add_test(tcase, what_a_frame_took_adds_up_from_its_submission_on);
+    tcase_add_test(tcase, a_key_frame_that_resumes_was_waited_for_since_then);
     tcase_add_test(tcase, a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped);
     suite_add_tcase(suite, tcase);
     return suite;

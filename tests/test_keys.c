@@ -173,6 +173,16 @@ START_TEST(a_resumed_session_passes_the_governor_by_and_serves_those_that_wait)
 }
 END_TEST
 
+/* At one frame per second. */
+static culvert_session open_keyint(uint32_t keyint)
+{
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    struct culvert_config config = play_config(&codec);
+    config.keyint = keyint;
+    config.fps_num = config.fps_den = 1;
+    return stream_open_with(&codec, &config);
+}
+
 START_TEST(a_key_frame_of_the_keyint_passes_the_governor_by)
 {
     codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
@@ -183,6 +193,19 @@ START_TEST(a_key_frame_of_the_keyint_passes_the_governor_by)
     trial_sizes(TRIAL_UNIT_MOST, sizeof(struct trial_unit));
     for (uint32_t number = 1; number < 20; number++)
         play_pass(session, number, number == 1 ? KEY | EPOCH : number % 3 == 1 ? KEY : 0);
+    culvert_close(session);
+}
+END_TEST
+
+START_TEST(a_keyint_counts_from_the_last_key_frame_and_bears_half_an_interval_of_jitter)
+{
+    static const int64_t pts[] = {0, 1000000, 1999999, 2600000, 3500000, 4000001, 5500001, 6000001, 7000002};
+    static const bool keys[] = {true, false, false, true, false, false, true, false, false};
+    culvert_session session = open_keyint(3);
+    for (uint32_t i = 0; i < sizeof keys; i++) {
+        ck_assert_int_eq(stream_submit(session, WIDTH, HEIGHT, pts[i], i, 0), 0);
+        play_expect(session, i + 1, (keys[i] ? KEY : 0) | (i == 0 ? EPOCH : 0));
+    }
     culvert_close(session);
 }
 END_TEST
@@ -276,6 +299,7 @@ Suite *test_suite(void)
     tcase_add_test(others, a_frames_own_request_passes_the_governor_by_and_serves_those_that_wait);
     tcase_add_test(others, a_resumed_session_passes_the_governor_by_and_serves_those_that_wait);
     tcase_add_test(others, a_key_frame_of_the_keyint_passes_the_governor_by);
+    tcase_add_test(others, a_keyint_counts_from_the_last_key_frame_and_bears_half_an_interval_of_jitter);
     TCase *still = add_case(suite, "still picture");
     tcase_add_test(still, a_request_on_a_still_picture_is_served_without_waiting_for_a_frame);
     tcase_add_test(still, a_request_right_behind_a_frame_leaves_the_next_one_a_frame_interval_to_come);

@@ -127,6 +127,18 @@ START_TEST(a_control_call_answers_by_the_codecs_table_and_that_is_what_happens)
 }
 END_TEST
 
+START_TEST(a_frame_rate_with_the_same_numerator_is_another_one)
+{
+    codec = trial_codec(0, CODEC_LIVE, CODEC_REOPENS);
+    culvert_session session = open_codec(CULVERT_POLICY_BLOCK);
+    pass(session, 1, KEY | EPOCH);
+    ck_assert_int_eq(culvert_set_framerate(session, 60, 7, NULL), CULVERT_REOPENS);
+    pass(session, 2, KEY | EPOCH);
+    ck_assert_uint_eq(trial_recorded(TRIAL_OPEN, 1).rate.fps_den, 7);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(a_refused_change_says_why)
 {
     codec = trial_codec(0, CODEC_REFUSED, CODEC_REFUSED);
@@ -746,6 +758,7 @@ Suite *test_suite(void)
     TCase *control = add_case(suite, "control");
     tcase_add_loop_test(control, a_control_call_answers_by_the_codecs_table_and_that_is_what_happens, 0,
                         LENGTH(changes));
+    tcase_add_test(control, a_frame_rate_with_the_same_numerator_is_another_one);
     tcase_add_loop_test(control, a_refused_change_says_why, BITRATE, FRAMERATE + 1);
     tcase_add_test(control, setting_what_is_already_so_promises_no_epoch);
     tcase_add_test(control, a_warm_encoder_whose_rate_cannot_change_is_replaced);
