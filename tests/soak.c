@@ -7,6 +7,7 @@
  * see that it is found out. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,26 +47,32 @@ static uint32_t kills;
 
 /* ---- Between two weighings --------------------------------------------------------------------------------------- */
 
-static bool may_be_killed(const char *name)
+static struct soak_stream *stream_named(const char *name)
 {
     for (size_t i = 0; i < STREAMS; i++)
-        if (streams[i].killed && strcmp(streams[i].name, name) == 0)
-            return true;
-    return false;
+        if (strcmp(streams[i].name, name) == 0)
+            return &streams[i];
+    return NULL;
 }
 
-/* One of those that may be, behind any of the sessions. */
+/* One of those that may be, behind any of the sessions; but not before it has done something. */
 static void kill_one(uint32_t *state)
 {
     char why[256];
     struct culvert_listing listing = {.size = sizeof listing};
+    struct soak_stream *found[STREAMS];
     pid_t pids[STREAMS];
     uint32_t count = 0;
-    while (count < STREAMS && culvert_list(its_daemon.endpoint, listing.id, &listing, why, sizeof why) == 0)
-        if (listing.pid != 0 && may_be_killed(listing.name))
-            pids[count++] = (pid_t)listing.pid;
-    if (count > 0 && kill(pids[soak_draw(state, count)], soak_draw(state, 2) == 0 ? SIGKILL : SIGSEGV) == 0)
-        kills++;
+    while (count < STREAMS && culvert_list(its_daemon.endpoint, listing.id, &listing, why, sizeof why) == 0) {
+        found[count] = stream_named(listing.name);
+        pids[count] = (pid_t)listing.pid;
+        count += listing.pid != 0 && found[count] != NULL && found[count]->killed && atomic_load(&found[count]->shown);
+    }
+    if (count == 0)
+        return;
+    const uint32_t chosen = soak_draw(state, count);
+    atomic_store(&found[chosen]->shown, false);
+    kills += kill(pids[chosen], soak_draw(state, 2) == 0 ? SIGKILL : SIGSEGV) == 0;
 }
 
 /* Somebody looks at one of the streams for a moment. */
@@ -116,7 +123,7 @@ static void leak(const char *what)
 static void begin(void)
 {
     own_daemon_create(&its_daemon);
-    own_daemon_start(&its_daemon, (const char *const[]){"--deaths", "100/1", NULL});
+    own_daemon_start(&its_daemon, (const char *const[]){"--deaths", "100/1", "--hang", "60000", NULL});
     soak_paint();
     for (size_t i = 0; i < STREAMS; i++) {
         streams[i].endpoint = streams[i].apart ? its_daemon.endpoint : "";
@@ -131,6 +138,7 @@ static void show(uint32_t time, const struct soak_weight *weight)
     printf("# %3u  frames %u, packets %u, epochs %u, recoveries %u, sessions %u, kills %u |", time,
            atomic_load(&soak_counts.frames), atomic_load(&soak_counts.packets), atomic_load(&soak_counts.epochs),
            atomic_load(&soak_counts.recoveries), atomic_load(&soak_counts.sessions), kills);
+    printf(" heap %" PRIu64 " KB |", weight->heap_kb);
     for (int place = 0; place < SOAK_PLACES; place++)
         printf(" %s%s %" PRIu64 " KB, %u descriptors%s", place > 0 ? "| " : "", soak_places[place],
                weight->at[place].kb, weight->at[place].descriptors, place < SOAK_PLACES - 1 ? "" : "\n");
@@ -162,6 +170,8 @@ int main(int argc, char **argv)
     struct soak_weight *const weights = calloc(times + 1, sizeof *weights);
     if (times == 0 || weights == NULL)
         return 2;
+    /* One heap for each thread that ever was would keep a little of each. */
+    mallopt(M_ARENA_MAX, 2);
     begin();
     for (printf("1..2\n"); count < times && !soak_is_over(); count++) {
         go_on(seconds, &state);

@@ -14,9 +14,10 @@
 struct soak_stream {
     const char *name;
     uint32_t codec;
-    bool apart;   /* in the culvertd */
-    bool lasting; /* one session from beginning to end, else a new one every few seconds */
-    bool killed;  /* its encoder process is, now and then */
+    bool apart;        /* in the culvertd */
+    bool lasting;      /* one session from beginning to end, else a new one every few seconds */
+    bool killed;       /* its encoder process is, now and then */
+    atomic_bool shown; /* a packet came since the last time */
     /* ---- The game's own */
     const char *endpoint;
     culvert_session session;
@@ -60,6 +61,7 @@ struct soak_weight {
         uint64_t kb;
         uint32_t descriptors, processes;
     } at[SOAK_PLACES];
+    uint64_t heap_kb; /* of the host: what it has allocated and not freed */
 };
 
 /* Once the processes of the culvertd have come to rest. */

@@ -30,6 +30,7 @@ static void check_packet(struct viewer *viewer, const struct culvert_packet *pac
     viewer->pts = packet->pts;
     viewer->epoch = packet->epoch;
     atomic_fetch_add(&soak_counts.packets, 1);
+    atomic_store(&viewer->stream->shown, true);
 }
 
 static void lose(struct viewer *viewer, const struct culvert_packet *packet)

@@ -8,7 +8,8 @@
 #define LOOK_MS 50
 #define LOOKS 20 /* without a change, one after another: then they are at rest */
 #define LOOKS_MOST 400
-#define GROWTH_KB 4096 /* that is no leak: what allocators keep, stacks, pools of decoders */
+#define GROWTH_KB 4096 /* that is no leak: what allocators keep, stacks */
+#define HEAP_KB 1024   /* neither are: pools of decoders, tables of reports */
 
 const char *const soak_places[SOAK_PLACES] = {"host", "broker", "encoders"};
 
@@ -47,7 +48,10 @@ struct soak_weight soak_weigh(const struct own_daemon *daemon)
     }
     /* What is free, and kept for the next one who asks, is nobody's leak. */
     malloc_trim(0);
-    return look(daemon);
+    weight = look(daemon);
+    const struct mallinfo2 heap = mallinfo2();
+    weight.heap_kb = (heap.uordblks + heap.hblkhd) / 1024;
+    return weight;
 }
 
 /* The least of the last third, less the most of the first: what is between, comes and goes. */
@@ -80,13 +84,21 @@ static uint64_t processes(const struct soak_weight *weight, int place)
     return weight->at[place].processes;
 }
 
+static uint64_t heap(const struct soak_weight *weight, int place)
+{
+    return place == SOAK_HOST ? weight->heap_kb : 0;
+}
+
 void soak_compare(const struct soak_weight *weights, uint32_t count, char *text, size_t size)
 {
     static const struct {
         const char *what;
         uint64_t (*of)(const struct soak_weight *, int);
         int64_t most;
-    } scales[] = {{"KB of memory", kilobytes, GROWTH_KB}, {"descriptors", descriptors, 0}, {"processes", processes, 0}};
+    } scales[] = {{"KB of memory", kilobytes, GROWTH_KB},
+                  {"KB allocated", heap, HEAP_KB},
+                  {"descriptors", descriptors, 0},
+                  {"processes", processes, 0}};
     size_t length = 0;
     text[0] = '\0';
     for (int place = 0; place < SOAK_PLACES; place++)
