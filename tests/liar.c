@@ -79,7 +79,8 @@ void liar_opened(struct liar *liar, const struct wire_open *open, struct wire_op
     liar->config = open->config;
     const struct session_layout layout = session_layout(&liar->config, &codec_null);
     liar->layout = (struct wire_layout){layout.slot_bytes, layout.unit_bytes, layout.slots, layout.unit_packets};
-    *opened = (struct wire_opened){.id = 1, .pixel_rate = UINT64_MAX, .layout = liar->layout};
+    *opened = (struct wire_opened){
+        .id = 1, .pixel_rate = liar->granted != 0 ? liar->granted : UINT64_MAX, .layout = liar->layout};
     close_fd(&liar->frames);
     liar->frames = platform_memory_create("liar-frames", (size_t)queue_bytes(layout.slots, (size_t)layout.slot_bytes));
     ck_assert_int_ge(liar->frames, 0);

@@ -12,6 +12,7 @@ struct liar {
     char dir[32], path[64], endpoint[80];
     int listener, control, data; /* its ends */
     int frames, packets;         /* memory, as sent */
+    uint64_t granted;            /* pixels a second; 0: any */
     uint32_t flags;              /* enum culvert_config_flag, of the sessions that are opened with it */
     struct culvert_config config;
     struct wire_layout layout;

@@ -74,6 +74,17 @@ static void count_no_sum(struct wire_report *report)
     report->counts.outcomes[SKIPPED] = 1;
 }
 
+static void take_an_outcome_back(struct wire_report *report)
+{
+    report->counts.outcomes[ENCODED] = 1;
+    report->counts.outcomes[REPEATED] = 2;
+}
+
+static void settle_more_than_taken(struct wire_report *report)
+{
+    report->counts.settled = report->counts.outcomes[ENCODED] = report->counts.taken + 1;
+}
+
 static void sum_wraps(struct wire_report *report)
 {
     report->counts.outcomes[SKIPPED] = UINT64_MAX;
@@ -125,6 +136,16 @@ static void no_width(struct wire_report *report)
     report->packet.width = 0;
 }
 
+static void no_height(struct wire_report *report)
+{
+    report->packet.height = 0;
+}
+
+static void no_aspect_num(struct wire_report *report)
+{
+    report->packet.aspect_num = 0;
+}
+
 static void no_aspect(struct wire_report *report)
 {
     report->packet.aspect_den = 0;
@@ -140,6 +161,16 @@ static void rate_without_frames(struct wire_report *report)
     report->opened = (struct codec_rate){.bitrate_kbps = 4000, .burst_ms = 70};
 }
 
+static void rate_of_no_frames(struct wire_report *report)
+{
+    report->opened = (struct codec_rate){.bitrate_kbps = 4000, .burst_ms = 70, .fps_den = 1};
+}
+
+static void rate_in_no_time(struct wire_report *report)
+{
+    report->opened = (struct codec_rate){.bitrate_kbps = 4000, .burst_ms = 70, .fps_num = 60};
+}
+
 static void rate_beyond(struct wire_report *report)
 {
     report->opened = (struct codec_rate){.bitrate_kbps = UINT32_MAX, .fps_num = 1, .fps_den = UINT32_MAX};
@@ -150,10 +181,38 @@ static void speed_beyond(struct wire_report *report)
     report->opened = (struct codec_rate){.bitrate_kbps = 4000, .fps_num = 60, .fps_den = 1, .speed = INT32_MIN};
 }
 
+static void speed_above(struct wire_report *report)
+{
+    report->opened = (struct codec_rate){.bitrate_kbps = 4000, .fps_num = 60, .fps_den = 1, .speed = 11};
+}
+
 static void (*const lies[])(struct wire_report *) = {
-    count_back,   count_ahead,     count_far_ahead,     count_no_sum,  sum_wraps,      displace_too_many, restart,
-    last_outcome, offset_outside,  offset_at_end,       bytes_outside, size_of_packet, pts_negative,      no_width,
-    no_aspect,    many_references, rate_without_frames, rate_beyond,   speed_beyond,
+    count_back,
+    count_ahead,
+    count_far_ahead,
+    count_no_sum,
+    sum_wraps,
+    displace_too_many,
+    restart,
+    last_outcome,
+    offset_outside,
+    offset_at_end,
+    bytes_outside,
+    size_of_packet,
+    pts_negative,
+    no_width,
+    no_aspect,
+    many_references,
+    rate_without_frames,
+    rate_beyond,
+    speed_beyond,
+    take_an_outcome_back,
+    settle_more_than_taken,
+    no_height,
+    no_aspect_num,
+    rate_of_no_frames,
+    rate_in_no_time,
+    speed_above,
 };
 
 START_TEST(a_report_that_cannot_be_ends_the_session)
@@ -167,6 +226,18 @@ START_TEST(a_report_that_cannot_be_ends_the_session)
     ck_assert_int_eq(last_word(session), CULVERT_E_CRASHED);
     ck_assert_int_eq(stream_submit(session, 64, 64, 100000, 1, 0), CULVERT_E_CRASHED);
     ck_assert_int_eq(culvert_close(session), 0);
+}
+END_TEST
+
+START_TEST(a_frame_rate_beyond_what_was_granted_is_refused)
+{
+    liar.granted = UINT64_C(64) * 64 * 60;
+    const culvert_session session = open_with_frames(CULVERT_POLICY_BLOCK, 1);
+    ck_assert_int_eq(culvert_set_framerate(session, 60001, 1000, NULL), CULVERT_E_LIMIT);
+    ck_assert_int_eq(culvert_set_framerate(session, 60, 1, NULL), 0);
+    ck_assert_int_ge(culvert_set_bitrate(session, 5000, NULL), 0);
+    ck_assert_uint_eq(stream_stats(session).fps_num, 60);
+    culvert_close(session);
 }
 END_TEST
 
@@ -309,7 +380,10 @@ enum answer {
     NO_DESCRIPTOR,
     TWO_DESCRIPTORS,
     FOUR_DESCRIPTORS,
-    OTHER_LAYOUT,
+    OTHER_SLOTS,
+    OTHER_UNIT_PACKETS,
+    OTHER_SLOT_BYTES,
+    OTHER_UNIT_BYTES,
     SHORT_MEMORY,
     OPEN_MEMORY,
     NO_MEMORY,
@@ -334,7 +408,11 @@ static void answer_open(enum answer answer)
                                               : dup(0);
     if (answer == SHORT_MEMORY || answer == OPEN_MEMORY || answer == NO_MEMORY)
         fds[0] = other;
-    opened.layout.slots += answer == OTHER_LAYOUT;
+    opened.layout.slots += answer == OTHER_SLOTS;
+    opened.layout.unit_packets += answer == OTHER_UNIT_PACKETS;
+    /* Less than there is: it is not the memory that tells. */
+    opened.layout.slot_bytes -= answer == OTHER_SLOT_BYTES ? 4096 : 0;
+    opened.layout.unit_bytes += answer == OTHER_UNIT_BYTES;
     opened.header = raw_header(WIRE_OPENED, sizeof opened);
     opened.header.version += answer == OTHER_VERSION;
     memset(refused.text, answer == REFUSED_WITHOUT_NUL ? 'y' : 0, sizeof refused.text);
@@ -472,6 +550,7 @@ Suite *test_suite(void)
     TCase *tcase = add_case(suite, "worker");
     tcase_add_checked_fixture(tcase, begin, end);
     add_rows(tcase, a_report_that_cannot_be_ends_the_session, lies);
+    tcase_add_test(tcase, a_frame_rate_beyond_what_was_granted_is_refused);
     tcase_add_test(tcase, no_words_of_a_worker_harm_the_host);
     tcase_add_test(tcase, more_packets_than_were_given_back_end_the_session);
     tcase_add_test(tcase, a_text_without_its_nul_is_cut);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -100,6 +101,43 @@ START_TEST(what_was_said_before_a_reset_is_still_heard)
 }
 END_TEST
 
+START_TEST(a_message_that_nobody_asked_for_is_none_though_it_is_whole)
+{
+    struct wire_header bell = raw_header(WIRE_BELL, sizeof bell);
+    struct wire_parcel parcel;
+    ck_assert(raw_send(ends[0], &bell, sizeof bell, NULL, 0));
+    ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_STATE) | WIRE_MASK(WIRE_REPORT), &parcel), -EPROTO);
+}
+END_TEST
+
+/* WIRE_ASSIGN has as many as there is room for: a fourth is cut off, and what came of them is no message's. */
+START_TEST(descriptors_of_a_message_that_was_cut_are_closed)
+{
+    static struct wire_assign assign;
+    const int fds[] = {0, 1, 2, 0};
+    struct wire_parcel parcel;
+    const int before = open_descriptors();
+    assign.header = raw_header(WIRE_ASSIGN, sizeof assign);
+    ck_assert(raw_send(ends[0], &assign, sizeof assign, fds, 4));
+    ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_ASSIGN), &parcel), -EPROTO);
+    ck_assert_uint_eq(parcel.count, 0);
+    ck_assert_int_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(descriptors_that_come_are_closed_when_another_program_is_executed)
+{
+    struct wire_worker worker;
+    const int fds[] = {0, 1};
+    struct wire_parcel parcel;
+    ck_assert_int_eq(wire_send(ends[0], WIRE_WORKER, &worker, sizeof worker, fds, 2), 0);
+    ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_WORKER), &parcel), 1);
+    for (uint32_t i = 0; i < 2; i++)
+        ck_assert_int_eq(fcntl(parcel.fds[i], F_GETFD), FD_CLOEXEC);
+    wire_discard(&parcel);
+}
+END_TEST
+
 /* What the header says, and what comes; zeroes stand for what is right. */
 static const struct {
     uint32_t magic, version, kind, said, bytes;
@@ -142,6 +180,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, where_no_descriptor_is_left_that_is_what_is_said);
     tcase_add_test(tcase, descriptors_that_nobody_asked_for_are_not_received);
     tcase_add_test(tcase, what_was_said_before_a_reset_is_still_heard);
+    tcase_add_test(tcase, a_message_that_nobody_asked_for_is_none_though_it_is_whole);
+    tcase_add_test(tcase, descriptors_of_a_message_that_was_cut_are_closed);
+    tcase_add_test(tcase, descriptors_that_come_are_closed_when_another_program_is_executed);
     add_rows(tcase, a_header_is_right_or_its_message_is_none, shapes);
     tcase = add_case(suite, "receive with descriptors");
     tcase_set_tags(tcase, "excess_descriptors");
