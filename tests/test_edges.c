@@ -1,4 +1,7 @@
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -210,6 +213,9 @@ START_TEST(what_a_frame_took_adds_up_from_its_submission_on)
     const struct culvert_packet packet = receive(session);
     const struct culvert_stats stats = stream_stats(session);
     ck_assert_uint_ge(packet.encode_us, 100000); /* it opened its encoder */
+    ck_assert_uint_eq(stats.convert.max, packet.convert_us);
+    ck_assert_uint_eq(stats.wait.max, packet.wait_us);
+    ck_assert_uint_eq(stats.encode.max, packet.encode_us);
     ck_assert_uint_ge(stats.total.max, packet.convert_us + packet.wait_us + packet.encode_us);
     free(pixels);
     culvert_close(session);
@@ -221,6 +227,7 @@ START_TEST(a_key_frame_that_resumes_was_waited_for_since_then)
     culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
     ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
     receive(session);
+    const uint32_t total = stream_stats(session).total.max;
     ck_assert_int_eq(culvert_pause(session, NULL), 0);
     poll(NULL, 0, 300);
     const int64_t before = clock_now();
@@ -228,7 +235,118 @@ START_TEST(a_key_frame_that_resumes_was_waited_for_since_then)
     const struct culvert_packet packet = receive(session);
     ck_assert(packet.flags & CULVERT_PACKET_INSERTED);
     ck_assert_uint_gt(packet.wait_us, 0);
+    ck_assert_uint_eq(stream_stats(session).total.max, total); /* of frames alone */
     ck_assert_int_le(packet.wait_us, clock_now() - before);
+    culvert_close(session);
+}
+END_TEST
+
+static int open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static size_t mapped_mib(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+    ck_assert_int_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages / 256;
+}
+
+static void live_and_close(const struct culvert_config *config)
+{
+    culvert_session session = stream_open_with(&codec, config);
+    int fd;
+    ck_assert_int_eq(culvert_fd(session, &fd), 0);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 1, 1, 0), 0);
+    receive(session);
+    close(fd);
+    culvert_close(session);
+}
+
+/* What is reserved for pictures of this size is 10 MiB at the least; the system keeps stacks of threads for later. */
+START_TEST(closed_sessions_leave_neither_memory_nor_descriptors_behind)
+{
+    enum { WARM = 4, SESSIONS = 24 };
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    codec.opens_slowly = true;
+    struct culvert_config config = stream_config(codec.id, CULVERT_POLICY_BLOCK);
+    config.max_width = config.max_height = 4096;
+    for (int i = 0; i < WARM; i++)
+        live_and_close(&config);
+    const int descriptors = open_descriptors();
+    const size_t before = mapped_mib();
+    for (int i = 0; i < SESSIONS; i++)
+        live_and_close(&config);
+    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_lt(mapped_mib(), before + (size_t)8 * SESSIONS);
+}
+END_TEST
+
+/* Both roles are taken for the whole call, and a call that is turned away does not give back what is another's. */
+static void *encode_one(void *argument)
+{
+    const culvert_session session = *(culvert_session *)argument;
+    static uint8_t buffer[TRIAL_UNIT_MOST];
+    const struct culvert_frame frame = stream_frame(SIDE, SIDE, 1);
+    uint8_t *pixels = stream_pixels(SIDE, SIDE, 1);
+    size_t bytes;
+    ck_assert_int_eq(
+        culvert_encode(session, &frame, pixels, 4 * SIDE * SIDE, buffer, sizeof buffer, &bytes, NULL, PATIENCE), 0);
+    free(pixels);
+    return NULL;
+}
+
+START_TEST(while_one_encodes_all_others_are_turned_away)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    const struct culvert_frame frame = stream_frame(SIDE, SIDE, 2);
+    uint8_t *pixels = stream_pixels(SIDE, SIDE, 2), buffer[64];
+    size_t bytes;
+    pthread_t thread;
+    trial_hold();
+    ck_assert_int_eq(pthread_create(&thread, NULL, encode_one, &session), 0);
+    trial_await_held();
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            culvert_encode(session, &frame, pixels, 4 * SIDE * SIDE, buffer, sizeof buffer, &bytes, NULL, 1),
+            CULVERT_E_BUSY);
+        ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 2, 2, 0), CULVERT_E_BUSY);
+        ck_assert_int_eq(stream_receive(session, 0).result, CULVERT_E_BUSY);
+    }
+    trial_let_go();
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(stream_submit(session, SIDE, SIDE, 2, 2, 0), 0);
+    ck_assert_uint_eq(receive(session).frame, 2);
+    free(pixels);
+    culvert_close(session);
+}
+END_TEST
+
+/* The rows of a high and narrow picture take many times the memory of a low and wide one's. */
+START_TEST(a_picture_on_its_side_has_room_in_every_slot)
+{
+    codec = trial_codec(0, CODEC_LIVE, CODEC_LIVE);
+    struct culvert_config config = stream_config(codec.id, CULVERT_POLICY_BLOCK);
+    config.max_width = TRIAL_WIDTH_MOST;
+    config.max_height = 2;
+    culvert_session session = stream_open_with(&codec, &config);
+    trial_hold();
+    for (uint32_t i = 1; i <= 4; i++)
+        ck_assert_int_eq(stream_submit(session, 2, TRIAL_WIDTH_MOST, i, i, 0), 0);
+    trial_let_go();
+    for (uint32_t i = 1; i <= 4; i++) {
+        const struct stream_unit unit = stream_receive(session, PATIENCE);
+        ck_assert_int_eq(unit.result, 0);
+        ck_assert_uint_eq(trial_parse(unit.data, unit.bytes).checksum, trial_checksum(2, TRIAL_WIDTH_MOST, i));
+    }
     culvert_close(session);
 }
 END_TEST
@@ -269,6 +387,9 @@ Suite *test_suite(void)
     tcase_add_test(tcase, a_descriptor_that_is_asked_for_late_tells_of_the_packet_that_waits);
     tcase_add_test(tcase, what_a_frame_took_adds_up_from_its_submission_on);
     tcase_add_test(tcase, a_key_frame_that_resumes_was_waited_for_since_then);
+    tcase_add_test(tcase, closed_sessions_leave_neither_memory_nor_descriptors_behind);
+    tcase_add_test(tcase, while_one_encodes_all_others_are_turned_away);
+    tcase_add_test(tcase, a_picture_on_its_side_has_room_in_every_slot);
     tcase_add_test(tcase, a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped);
     suite_add_tcase(suite, tcase);
     return suite;

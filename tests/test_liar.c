@@ -391,6 +391,7 @@ enum answer {
     REFUSED_WITH_SUCCESS,
     OTHER_VERSION,
     NOTHING,
+    SILENCE,
     ANSWERS
 };
 
@@ -418,6 +419,8 @@ static void answer_open(enum answer answer)
     memset(refused.text, answer == REFUSED_WITHOUT_NUL ? 'y' : 0, sizeof refused.text);
     if (answer == REFUSED_WITHOUT_NUL || answer == REFUSED_WITH_SUCCESS)
         wire_send(liar.control, WIRE_REFUSED, &refused, sizeof refused, NULL, 0);
+    else if (answer == SILENCE)
+        raw_ends(liar.control, 20000);
     else if (answer != NOTHING)
         raw_send(liar.control, &opened, sizeof opened, fds, count);
     close(other);
@@ -431,6 +434,24 @@ static void *answer_thread(void *argument)
     return NULL;
 }
 
+static const int errors[ANSWERS] = {
+    [NO_DESCRIPTOR] = CULVERT_E_GONE,
+    [TWO_DESCRIPTORS] = CULVERT_E_GONE,
+    [FOUR_DESCRIPTORS] = CULVERT_E_GONE,
+    [OTHER_SLOTS] = CULVERT_E_UNSUPPORTED,
+    [OTHER_UNIT_PACKETS] = CULVERT_E_UNSUPPORTED,
+    [OTHER_SLOT_BYTES] = CULVERT_E_UNSUPPORTED,
+    [OTHER_UNIT_BYTES] = CULVERT_E_UNSUPPORTED,
+    [SHORT_MEMORY] = CULVERT_E_MEMORY,
+    [OPEN_MEMORY] = CULVERT_E_MEMORY,
+    [NO_MEMORY] = CULVERT_E_MEMORY,
+    [REFUSED_WITHOUT_NUL] = CULVERT_E_LIMIT,
+    [REFUSED_WITH_SUCCESS] = CULVERT_E_GONE,
+    [OTHER_VERSION] = CULVERT_E_UNSUPPORTED,
+    [NOTHING] = CULVERT_E_GONE,
+    [SILENCE] = CULVERT_E_TIMEOUT,
+};
+
 START_TEST(an_answer_that_cannot_be_opens_nothing)
 {
     enum answer answer = (enum answer)_i;
@@ -441,7 +462,7 @@ START_TEST(an_answer_that_cannot_be_opens_nothing)
     ck_assert_int_eq(pthread_create(&thread, NULL, answer_thread, &answer), 0);
     const int result = culvert_open(&config, &session, why, sizeof why);
     pthread_join(thread, NULL);
-    ck_assert_int_lt(result, 0);
+    ck_assert_int_eq(result, errors[_i]);
     ck_assert_uint_eq(session, 0);
     ck_assert_uint_lt(strlen(why), 256);
 }
