@@ -114,6 +114,7 @@ END_TEST
 
 START_TEST(the_same_pixels_at_another_aspect_are_no_repeat)
 {
+    static const uint32_t others[][2] = {{16, 9}, {8, 1}, {4, 3}};
     struct trial_unit units[2];
     uint8_t *pixels = stream_pixels(WIDTH, HEIGHT, 1);
     struct culvert_frame frame = stream_frame(WIDTH, HEIGHT, PTS(1));
@@ -123,8 +124,8 @@ START_TEST(the_same_pixels_at_another_aspect_are_no_repeat)
     ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)4 * WIDTH * HEIGHT), 0);
     play_unit(session, 1, KEY | EPOCH, &units[0]);
     frame.pts = PTS(2);
-    frame.aspect_num = 16;
-    frame.aspect_den = 9;
+    frame.aspect_num = others[_i][0];
+    frame.aspect_den = others[_i][1];
     ck_assert_int_eq(culvert_submit(session, &frame, pixels, (size_t)4 * WIDTH * HEIGHT), 0);
     culvert_finish(session);
     free(pixels);
@@ -135,6 +136,37 @@ START_TEST(the_same_pixels_at_another_aspect_are_no_repeat)
 END_TEST
 
 /* ---- Pixels ------------------------------------------------------------------------------------------------------ */
+
+/* An I420 frame of the canvas's size that is white all over. */
+static int submit_white_yuv(culvert_session session, uint32_t number, uint32_t matrix, uint32_t range)
+{
+    static uint8_t planes[WIDTH * HEIGHT * 3 / 2];
+    memset(planes, 255, WIDTH * HEIGHT);
+    memset(planes + WIDTH * HEIGHT, GREY, WIDTH * HEIGHT / 2);
+    struct culvert_frame frame = stream_frame(WIDTH, HEIGHT, PTS(number));
+    frame.format = CULVERT_FORMAT_I420;
+    frame.matrix = matrix;
+    frame.range = range;
+    frame.aspect_num = frame.aspect_den = 1;
+    return culvert_submit(session, &frame, planes, sizeof planes);
+}
+
+START_TEST(packets_state_the_colours_that_the_canvas_was_begun_with)
+{
+    culvert_session session = open_trial(0, 0);
+    ck_assert_int_eq(submit_white_yuv(session, 1, CULVERT_MATRIX_BT709, CULVERT_RANGE_FULL), 0);
+    const struct culvert_packet first = play_expect(session, 1, KEY | EPOCH);
+    ck_assert_uint_eq(first.matrix, CULVERT_MATRIX_BT709);
+    ck_assert_uint_eq(first.range, CULVERT_RANGE_FULL);
+    ck_assert_uint_eq(first.primaries, 2);
+    const struct culvert_packet second = play_pass(session, 2, 0); /* of RGB, which has others */
+    ck_assert_uint_eq(second.matrix, first.matrix);
+    ck_assert_uint_eq(second.range, first.range);
+    ck_assert_uint_eq(second.primaries, first.primaries);
+    ck_assert_uint_eq(second.transfer, first.transfer);
+    culvert_close(session);
+}
+END_TEST
 
 static culvert_session open_pixels(uint32_t width, uint32_t height, uint32_t filter)
 {
@@ -195,6 +227,18 @@ START_TEST(a_picture_lies_in_the_middle_of_the_canvas_at_its_own_aspect_with_bla
 }
 END_TEST
 
+START_TEST(black_beside_a_picture_of_full_range_is_that_of_full_range)
+{
+    culvert_session session = open_pixels(WIDTH, HEIGHT, CULVERT_FILTER_BILINEAR);
+    ck_assert_int_eq(submit_white_yuv(session, 1, CULVERT_MATRIX_BT601, CULVERT_RANGE_FULL), 0);
+    const struct stream_unit unit = stream_receive(session, PATIENCE);
+    ck_assert_int_eq(unit.result, 0);
+    ck_assert_uint_eq(unit.data[NULL_HEADER], 0);
+    ck_assert_uint_eq(unit.data[NULL_HEADER + WIDTH / 2], 255);
+    culvert_close(session);
+}
+END_TEST
+
 /* Columns that are black and white by turns, at a ratio that is not whole. */
 static uint32_t count_blends(uint32_t filter)
 {
@@ -227,10 +271,12 @@ Suite *test_suite(void)
     tcase_add_loop_test(epochs, the_canvas_has_square_pixels_whatever_the_first_frame_has, 0, 2);
     tcase_add_test(epochs, without_a_size_of_its_own_the_canvas_is_that_of_the_first_frame);
     tcase_add_test(epochs, the_level_bounds_the_canvas_and_not_the_frames);
-    tcase_add_test(epochs, the_same_pixels_at_another_aspect_are_no_repeat);
+    tcase_add_test(epochs, packets_state_the_colours_that_the_canvas_was_begun_with);
+    tcase_add_loop_test(epochs, the_same_pixels_at_another_aspect_are_no_repeat, 0, 3);
     TCase *pixels = add_case(suite, "pixels");
     tcase_add_loop_test(pixels, a_picture_lies_in_the_middle_of_the_canvas_at_its_own_aspect_with_black_beside_it, 0,
                         LENGTH(windows));
+    tcase_add_test(pixels, black_beside_a_picture_of_full_range_is_that_of_full_range);
     tcase_add_test(pixels, nearest_neighbour_blends_no_pixels_and_bilinear_does);
     return suite;
 }
