@@ -139,6 +139,19 @@ START_TEST(percentiles_rise_and_stay_below_the_max)
 }
 END_TEST
 
+START_TEST(one_value_alone_is_all_of_its_percentiles)
+{
+    for (uint32_t value = 0; value < 100000; value += 1 + value / 50) {
+        struct culvert_latency summary;
+        memset(&latency, 0, sizeof latency);
+        latency_record(&latency, value);
+        latency_summary(&latency, &summary);
+        ck_assert_uint_le(summary.p99, value);
+        ck_assert_uint_eq(summary.max, value);
+    }
+}
+END_TEST
+
 static void check_alone(uint32_t value)
 {
     /* The max caps a percentile, so it must not be the value that is looked at. */
@@ -216,6 +229,7 @@ Suite *test_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, percentiles_are_within_3_percent_of_the_true_ranks_value_and_max_is_exact, 0,
                         (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_test(tcase, one_value_alone_is_all_of_its_percentiles);
     tcase_add_test(tcase, percentiles_rise_and_stay_below_the_max);
     tcase_add_test(tcase, both_ends_of_every_32nd_of_a_power_of_two_are_within_3_percent);
     tcase_add_loop_test(tcase, counts_below_bounds_are_those_of_values_within_3_percent_and_the_sum_is_exact, 0,

@@ -468,15 +468,17 @@ START_TEST(an_answer_that_cannot_be_opens_nothing)
 }
 END_TEST
 
-START_TEST(memory_for_packets_that_is_none_ends_the_session)
+START_TEST(memory_for_packets_that_is_none_or_too_short_ends_the_session)
 {
+    const int memory = _i ? platform_memory_create("short", 4096) : dup(0);
     const culvert_session session = open_with_frames(CULVERT_POLICY_LATEST, 1);
     struct wire_worker message = {.incarnation = 2};
-    const int fds[] = {0, 0};
+    const int fds[] = {0, memory};
     close(liar.data);
     liar.data = -1;
     ck_assert_int_eq(wire_send(liar.control, WIRE_WORKER, &message, sizeof message, fds, 2), 0);
     ck_assert_int_eq(last_word(session), CULVERT_E_MEMORY);
+    close(memory);
     culvert_close(session);
 }
 END_TEST
@@ -532,6 +534,9 @@ START_TEST(a_packet_whose_pieces_come_apart_is_whole)
     ck_assert_uint_eq(unit.bytes, WIRE_CHUNK + 100);
     for (size_t i = 0; i < unit.bytes; i++)
         ck_assert_uint_eq(unit.data[i], i < WIRE_CHUNK ? 'b' : 'c');
+    ck_assert_uint_eq(stream_stats(session).packets, 2);
+    ck_assert_uint_eq(stream_stats(session).bytes, WIRE_CHUNK + 200);
+    ck_assert_int_eq(culvert_finish(session), CULVERT_E_UNSUPPORTED);
     culvert_close(session);
 }
 END_TEST
@@ -581,7 +586,7 @@ Suite *test_suite(void)
     tcase = add_case(suite, "broker");
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_loop_test(tcase, an_answer_that_cannot_be_opens_nothing, 0, ANSWERS);
-    tcase_add_test(tcase, memory_for_packets_that_is_none_ends_the_session);
+    tcase_add_loop_test(tcase, memory_for_packets_that_is_none_or_too_short_ends_the_session, 0, 2);
     tcase = add_case(suite, "watcher");
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_test(tcase, a_packet_whose_pieces_come_apart_is_whole);

@@ -118,6 +118,20 @@ START_TEST(it_holds_256_packets_and_the_257th_waits_for_the_oldest)
 }
 END_TEST
 
+START_TEST(no_more_is_given_back_than_was_queued_and_nothing_twice)
+{
+    begin(UNIT, 1);
+    ck_assert(push(1, 100));
+    ck_assert(push(2, 100));
+    ck_assert(!outbox_released(&outbox, 3));
+    ck_assert(outbox_released(&outbox, 2));
+    ck_assert(!outbox_released(&outbox, 1));
+    ck_assert(!outbox_released(&outbox, UINT32_MAX));
+    ck_assert_uint_eq(outbox.tail, 2);
+    outbox_finish(&outbox);
+}
+END_TEST
+
 START_TEST(asking_for_room_again_changes_nothing)
 {
     begin(UNIT, 1);
@@ -347,6 +361,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, packets_come_out_whole_and_in_order_while_it_wraps);
     tcase_add_test(tcase, it_holds_at_least_two_of_the_largest_and_then_refuses_until_they_are_received);
     tcase_add_test(tcase, it_holds_256_packets_and_the_257th_waits_for_the_oldest);
+    tcase_add_test(tcase, no_more_is_given_back_than_was_queued_and_nothing_twice);
     tcase_add_test(tcase, asking_for_room_again_changes_nothing);
     tcase_add_test(tcase, a_lent_packet_outlives_the_outbox);
     tcase = add_case(suite, "several");

@@ -1,4 +1,6 @@
 /* What the host's side tells each worker in turn, and when it wakes whom: over a culvertd that plays worker itself. */
+#include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "liar.h"
 #include "raw_client.h"
 #include "run.h"
+#include "session/packets.h"
 #include "stream.h"
 
 #define PATIENCE_MS 20000
@@ -41,6 +44,16 @@ static struct wire_start next_worker(culvert_session session)
     return parcel.message.start;
 }
 
+static int open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
 static struct wire_state next_state(void)
 {
     struct wire_parcel parcel;
@@ -63,6 +76,46 @@ START_TEST(a_worker_is_told_what_geometry_the_last_packet_had_unless_its_predece
     /* That one dies without a packet, perhaps of opening an encoder of just this geometry. */
     ck_assert_uint_eq(next_worker(session).proven.width, 0);
     culvert_close(session);
+}
+END_TEST
+
+/* The host keeps the memory of so many dead workers, and no more, for packets that are lent. */
+START_TEST(a_worker_waits_while_packets_of_nine_dead_ones_are_lent)
+{
+    enum { KEPT = PAST_MOST + 1 };
+    const int descriptors = open_descriptors();
+    culvert_session session = liar_open(&liar, CULVERT_POLICY_LATEST);
+    culvert_loan loans[KEPT];
+    struct wire_parcel parcel;
+    const void *data;
+    size_t bytes;
+    for (uint32_t i = 0; i < KEPT; i++) {
+        if (i > 0)
+            liar.start = next_worker(session);
+        ck_assert_int_eq(stream_submit(session, 64, 64, (i + 1) * 1000, i, 0), 0);
+        const struct wire_report packet = liar_packet(&liar, i + 1);
+        report(&packet);
+        ck_assert_int_eq(culvert_peek(session, &loans[i], &data, &bytes, NULL, PATIENCE_MS), 0);
+    }
+    liar_worker(&liar);
+    stream_stats(session);
+    const int waiting = open_descriptors();
+    liar_worker(&liar); /* it died meanwhile, and another waits */
+    stream_stats(session);
+    ck_assert_int_eq(open_descriptors(), waiting);
+    ck_assert_int_eq(raw_await(liar.data, WIRE_MASK(WIRE_START), &parcel, 20), -EAGAIN);
+    ck_assert_int_eq(culvert_release(loans[3]), 0);
+    stream_stats(session);
+    ck_assert_int_eq(raw_await(liar.data, WIRE_MASK(WIRE_START), &parcel, PATIENCE_MS), 1);
+    ck_assert_uint_eq(parcel.message.start.counts.restarts, KEPT);
+    liar_worker(&liar);
+    stream_stats(session);
+    culvert_close(session);
+    const int own = 4; /* the liar's: control, data and two memories */
+    ck_assert_int_eq(open_descriptors(), descriptors + own);
+    for (uint32_t i = 0; i < KEPT; i++)
+        if (i != 3)
+            ck_assert_int_eq(culvert_release(loans[i]), CULVERT_E_HANDLE);
 }
 END_TEST
 
@@ -189,6 +242,7 @@ Suite *test_suite(void)
     TCase *workers = add_case(suite, "workers");
     tcase_add_checked_fixture(workers, begin, end);
     tcase_add_test(workers, a_worker_is_told_what_geometry_the_last_packet_had_unless_its_predecessor_made_none);
+    tcase_add_test(workers, a_worker_waits_while_packets_of_nine_dead_ones_are_lent);
     tcase_add_test(workers, a_loss_that_a_worker_was_started_with_is_not_told_again);
     TCase *finished = add_case(suite, "finished");
     tcase_add_checked_fixture(finished, begin, end);
