@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -265,6 +266,65 @@ START_TEST(a_thread_takes_the_first_15_bytes_of_its_name)
 }
 END_TEST
 
+START_TEST(memory_is_of_one_size_for_ever_or_counts_as_none)
+{
+    const int fd = platform_memory_create("test", 8192), open = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_uint_eq(platform_memory_bytes(fd), 8192);
+    ck_assert_int_eq(ftruncate(fd, 4096), -1);
+    ck_assert_int_eq(ftruncate(fd, 16384), -1);
+    ck_assert_int_eq(ftruncate(open, 8192), 0);
+    ck_assert_uint_eq(platform_memory_bytes(open), 0);
+    ck_assert_int_eq(fcntl(open, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    ck_assert_uint_eq(platform_memory_bytes(open), 0);
+    close(open);
+    close(fd);
+}
+END_TEST
+
+START_TEST(memory_that_is_sealed_takes_no_more_seals_and_for_readers_no_more_writers)
+{
+    const int fd = platform_memory_create("test", 4096), shared = platform_memory_create("test", 4096);
+    uint8_t *before = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ck_assert(platform_memory_seal(fd, true));
+    ck_assert(platform_memory_seal(shared, false));
+    ck_assert(!platform_memory_seal(fd, true));
+    before[0] = 1; /* whoever has it goes on */
+    ck_assert_ptr_eq(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    void *later = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
+    ck_assert_ptr_ne(later, MAP_FAILED);
+    munmap(later, 4096);
+    munmap(before, 4096);
+    close(shared);
+    close(fd);
+}
+END_TEST
+
+static void *read_mask(void *mask)
+{
+    pthread_sigmask(SIG_BLOCK, NULL, mask);
+    return NULL;
+}
+
+START_TEST(a_thread_takes_none_of_the_hosts_signals_but_its_own_faults)
+{
+    static const int hosts[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM, SIGCHLD, SIGUSR1, SIGPIPE};
+    static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
+    sigset_t inside, before, after;
+    pthread_t thread;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    ck_assert(platform_start_thread(&thread, read_mask, &inside));
+    pthread_join(thread, NULL);
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    for (int i = 0; i < ROWS(hosts); i++)
+        ck_assert_int_eq(sigismember(&inside, hosts[i]), 1);
+    for (int i = 0; i < ROWS(own); i++)
+        ck_assert_int_eq(sigismember(&inside, own[i]), 0);
+    for (int number = 1; number < SIGRTMIN; number++)
+        ck_assert_int_eq(sigismember(&after, number), sigismember(&before, number));
+}
+END_TEST
+
 START_TEST(only_processors_that_the_process_may_use_count)
 {
     cpu_set_t before, one;
@@ -308,6 +368,9 @@ Suite *test_suite(void)
     tcase_add_test(platform, taking_back_no_signal_does_not_block_even_when_the_host_made_it_blocking);
     tcase_add_test(platform, a_descriptor_that_the_system_refuses_is_its_error);
     tcase_add_loop_test(platform, a_thread_takes_the_first_15_bytes_of_its_name, 0, ROWS(thread_names));
+    tcase_add_test(platform, memory_is_of_one_size_for_ever_or_counts_as_none);
+    tcase_add_test(platform, memory_that_is_sealed_takes_no_more_seals_and_for_readers_no_more_writers);
+    tcase_add_test(platform, a_thread_takes_none_of_the_hosts_signals_but_its_own_faults);
     tcase_add_test(platform, only_processors_that_the_process_may_use_count);
     tcase_add_test(platform, an_error_is_said_in_english_and_an_unknown_one_is_said_to_be_so);
     suite_add_tcase(suite, platform);
