@@ -351,6 +351,22 @@ START_TEST(a_picture_on_its_side_has_room_in_every_slot)
 }
 END_TEST
 
+START_TEST(colours_that_are_declared_of_rgb_are_passed_over)
+{
+    culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
+    struct culvert_frame frame = stream_frame(SIDE, SIDE, 1);
+    uint8_t *pixels = stream_pixels(SIDE, SIDE, 1);
+    frame.matrix = CULVERT_MATRIX_BT709;
+    frame.range = CULVERT_RANGE_FULL;
+    ck_assert_int_eq(culvert_submit(session, &frame, pixels, 4 * SIDE * SIDE), 0);
+    const struct culvert_packet packet = receive(session);
+    ck_assert_uint_eq(packet.matrix, CULVERT_MATRIX_BT601);
+    ck_assert_uint_eq(packet.range, CULVERT_RANGE_LIMITED);
+    free(pixels);
+    culvert_close(session);
+}
+END_TEST
+
 START_TEST(a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped)
 {
     culvert_session session = open_trial(CULVERT_POLICY_BLOCK, 1000);
@@ -390,6 +406,7 @@ Suite *test_suite(void)
     tcase_add_test(tcase, closed_sessions_leave_neither_memory_nor_descriptors_behind);
     tcase_add_test(tcase, while_one_encodes_all_others_are_turned_away);
     tcase_add_test(tcase, a_picture_on_its_side_has_room_in_every_slot);
+    tcase_add_test(tcase, colours_that_are_declared_of_rgb_are_passed_over);
     tcase_add_test(tcase, a_repeat_does_not_hide_an_epoch_whose_first_frame_was_dropped);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -359,12 +359,32 @@ START_TEST(a_finished_session_takes_no_lease_back_but_by_abandon)
     const culvert_session session = open_pictures(CULVERT_POLICY_BLOCK);
     const struct lease staging = lease_bgra(session);
     ck_assert_int_eq(culvert_finish(session), 0);
+    struct lease none;
+    void *data;
+    ck_assert_int_eq(culvert_lease(session, CULVERT_FORMAT_BGRA, SIDE, SIDE, &none.loan, &data, &none.size),
+                     CULVERT_E_FINISHED);
     memset(staging.data, 1, staging.size);
     ck_assert_int_eq(commit_at(staging.loan, 1), CULVERT_E_FINISHED);
     memset(staging.data, 2, staging.size);
     ck_assert_int_eq(culvert_abandon(staging.loan), 0);
     ck_assert_int_eq(stream_receive(session, PATIENCE).result, CULVERT_EOS);
     ck_assert_int_eq(culvert_close(session), 0);
+}
+END_TEST
+
+START_TEST(a_lease_is_bounded_by_what_its_picture_is_scaled_to)
+{
+    struct culvert_config config = picture_config(CULVERT_POLICY_BLOCK);
+    config.scale = 2;
+    config.max_width = config.max_height = SIDE;
+    const culvert_session session = stream_open(&config);
+    struct lease none;
+    void *data;
+    ck_assert_int_eq(culvert_lease(session, CULVERT_FORMAT_BGRA, SIDE, SIDE, &none.loan, &data, &none.size),
+                     CULVERT_E_SIZE);
+    const struct lease half = lease(session, CULVERT_FORMAT_BGRA, SIDE / 2, SIDE / 2);
+    ck_assert_int_eq(culvert_abandon(half.loan), 0);
+    culvert_close(session);
 }
 END_TEST
 
@@ -606,6 +626,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(leases, a_committed_frame_gives_the_same_packet_as_a_submitted_one, 0, SHAPES);
     tcase_add_test(leases, an_abandoned_lease_leaves_the_queue_as_it_was);
     tcase_add_loop_test(leases, a_commit_that_fails_leaves_the_lease_with_the_host, 0, WRONG_COMMITS);
+    tcase_add_test(leases, a_lease_is_bounded_by_what_its_picture_is_scaled_to);
     tcase_add_test(leases, a_finished_session_takes_no_lease_back_but_by_abandon);
     tcase_add_test(leases, a_lease_needs_a_format_a_size_and_somewhere_to_write);
     tcase_add_test(leases, a_lease_that_another_thread_commits_is_busy);
