@@ -47,6 +47,32 @@ START_TEST(a_user_who_is_not_served_is_denied_and_the_log_has_the_ids)
 }
 END_TEST
 
+START_TEST(what_names_no_daemon_no_session_and_no_place_for_one_is_refused)
+{
+    struct culvert_listing listing = {.size = sizeof listing};
+    culvert_session session = 0;
+    char why[256], endpoint[512], name[64];
+    memset(endpoint, 'e', sizeof endpoint);
+    memset(name, 'n', sizeof name);
+    const char *const none[] = {NULL, endpoint, "", "tcp:1", "unix:"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        ck_assert_int_eq(culvert_list(none[i], 0, &listing, why, sizeof why), CULVERT_E_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(why, "endpoint"));
+        ck_assert_int_eq(culvert_watch(none[i], "any", &session, why, sizeof why), CULVERT_E_ARGUMENT);
+        ck_assert_ptr_nonnull(strstr(why, "endpoint"));
+    }
+    ck_assert_int_eq(culvert_list("unix:/s", 0, NULL, why, sizeof why), CULVERT_E_ARGUMENT);
+    listing.size = 1;
+    ck_assert_int_eq(culvert_list("unix:/s", 0, &listing, why, sizeof why), CULVERT_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(why, "listing"));
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(culvert_watch("unix:/s", i == 0 ? NULL : name, &session, why, sizeof why), CULVERT_E_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(why, "name"));
+    ck_assert_int_eq(culvert_watch("unix:/s", "any", NULL, why, sizeof why), CULVERT_E_ARGUMENT);
+    ck_assert_uint_eq(session, 0);
+}
+END_TEST
+
 START_TEST(where_nobody_listens_it_is_gone)
 {
     own_daemon_create(&its_daemon);
@@ -127,6 +153,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("turned away");
     TCase *turned_away = add_case(suite, "turned away");
     tcase_add_test(turned_away, a_user_who_is_not_served_is_denied_and_the_log_has_the_ids);
+    tcase_add_test(turned_away, what_names_no_daemon_no_session_and_no_place_for_one_is_refused);
     tcase_add_test(turned_away, where_nobody_listens_it_is_gone);
     tcase_add_test(turned_away, a_client_of_another_version_is_turned_away_by_name);
     tcase_add_test(turned_away, a_broker_of_another_version_is_refused_by_name);

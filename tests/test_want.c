@@ -95,7 +95,9 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("want");
-    add_rows(add_case(suite, "want"), whatever_is_wanting_a_session_or_its_failure_is_as_documented_and_nothing_is_left,
-             wants);
+    TCase *tcase = add_case(suite, "want");
+    /* A hundred lives each. */
+    tcase_set_timeout(tcase, 280);
+    add_rows(tcase, whatever_is_wanting_a_session_or_its_failure_is_as_documented_and_nothing_is_left, wants);
     return suite;
 }
