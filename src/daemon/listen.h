@@ -8,10 +8,11 @@
 
 #define LISTEN_WHY 256   /* bytes of every `why`: one line that says what is wrong, to what, and what to do */
 #define LISTEN_WHERE 128 /* bytes of an address as text */
+#define LISTEN_PATH 108  /* bytes of a socket's path, with its end: sun_path's */
 
 /* A socket in the file system, and which file it is. */
 struct listen_path {
-    char path[LISTEN_WHERE];
+    char path[LISTEN_PATH];
     dev_t device;
     ino_t inode;
 };
