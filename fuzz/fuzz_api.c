@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define STEPS_MOST 120
 #define SIDE 96
 #define PICTURE ((size_t)SIDE * SIDE * 4)
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 struct stream {
     culvert_session session; /* stays when it is closed: then it is stale */

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SIDE 64
 #define WHY 256
 #define CHANGES_MOST 12
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 #define SIZE_MOST 4096 /* that a host may say its struct has */
 
 static const uint32_t codecs[] = {CULVERT_CODEC_H264, CULVERT_CODEC_VP8, CULVERT_CODEC_VP9, CULVERT_CODEC_NULL};

@@ -3,13 +3,18 @@
 #define FUZZ_MUST_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static inline void must(bool holds)
+#define must(condition) must_hold((condition), #condition, __FILE__, __LINE__)
+
+static inline void must_hold(bool holds, const char *condition, const char *file, int line)
 {
-    if (!holds)
-        abort();
+    if (holds)
+        return;
+    fprintf(stderr, "%s:%d: it must hold that %s\n", file, line, condition);
+    abort();
 }
 
 /* An error for people is one line, and ends. */
