@@ -82,8 +82,8 @@ END_TEST
 
 START_TEST(yuv_input_declares_its_matrix_and_range)
 {
-    culvert_session session = stream_open(
-        &(struct culvert_config){.size = sizeof(struct culvert_config), .fps_num = 60, .fps_den = 1});
+    const struct culvert_config config = stream_config(CULVERT_CODEC_H264, CULVERT_POLICY_LATEST);
+    culvert_session session = stream_open(&config);
     for (uint32_t i = 0; i < 4; i++) {
         struct culvert_frame frame = stream_frame(64, 48, i);
         frame.format = i & 1 ? CULVERT_FORMAT_NV12 : CULVERT_FORMAT_I420;
@@ -132,8 +132,9 @@ END_TEST
 
 START_TEST(a_rate_above_the_announced_level_reopens_and_one_below_does_not)
 {
-    culvert_session session = stream_open(&(struct culvert_config){
-        .size = sizeof(struct culvert_config), .fps_num = 60, .fps_den = 1, .bitrate_kbps = 1000});
+    struct culvert_config config = stream_config(CULVERT_CODEC_H264, CULVERT_POLICY_LATEST);
+    config.bitrate_kbps = 1000;
+    culvert_session session = stream_open(&config);
     uint32_t pts = 0;
     struct culvert_frame frame = stream_frame(320, 240, ++pts);
     const unsigned level = encode(session, &frame, pts).sps.level;
@@ -197,11 +198,9 @@ END_TEST
 
 START_TEST(key_frames_come_on_request_only)
 {
-    culvert_session session = stream_open(&(struct culvert_config){.size = sizeof(struct culvert_config),
-                                                                   .fps_num = 60,
-                                                                   .fps_den = 1,
-                                                                   .speed = 10,
-                                                                   .floor = CULVERT_FLOOR_OVERSHOOT});
+    struct culvert_config config = stream_config(CULVERT_CODEC_H264, CULVERT_POLICY_LATEST);
+    config.speed = 10;
+    culvert_session session = stream_open(&config);
     for (uint32_t i = 0; i < 200; i++) {
         struct culvert_frame frame = stream_frame(160, 120, i);
         /* A cut to another picture is no key frame; a request is. */
@@ -218,8 +217,8 @@ END_TEST
 
 START_TEST(encoders_of_earlier_sizes_stay_warm)
 {
-    culvert_session session = stream_open(
-        &(struct culvert_config){.size = sizeof(struct culvert_config), .fps_num = 60, .fps_den = 1});
+    const struct culvert_config config = stream_config(CULVERT_CODEC_H264, CULVERT_POLICY_LATEST);
+    culvert_session session = stream_open(&config);
     size_t with_text = 0;
     for (uint32_t i = 0; i < 12; i++) {
         struct culvert_frame frame = stream_frame(i % 3 == 0 ? 320 : i % 3 == 1 ? 256 : 512, 240, i);
