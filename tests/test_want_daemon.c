@@ -215,8 +215,11 @@ START_TEST(whatever_is_wanting_in_culvertd_it_serves_on_and_nothing_is_left)
         struct life life = {.shared = true};
         want_begin_there(shared, wants[_i].whose, at, wants[_i].for_good, WANT_MS);
         live(&life, &config, dies);
-        if (dies)
+        if (dies) {
             ask_for_metrics();
+            /* Spares are started in place of those that were taken, a moment later. */
+            (void)COMES(rests(), REST_MS);
+        }
         reached = want_end_there(shared);
         expect_well(&life, at);
         serve_one(&config, "after", at);
