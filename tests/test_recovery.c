@@ -187,6 +187,8 @@ Suite *test_suite(void)
     tcase_add_loop_test(losses, the_first_frame_of_a_stream_or_an_epoch_is_replaced_by_a_key_frame, 0, count);
     TCase *all = add_case(suite, "all losses");
     tcase_set_tags(all, "long");
+    tcase_set_timeout(losses, 300);
+    tcase_set_timeout(all, 300);
     tcase_add_loop_test(all, whoever_reports_a_loss_sees_the_encoders_picture_again_with_the_next_frame, 0, count);
     tcase_add_loop_test(all, a_short_loss_takes_no_key_frame_where_references_are_kept, 0, count);
     return suite;
