@@ -32,8 +32,9 @@ def play_shell(arguments, orders, news):
     pid = os.fork()
     if pid == 0:
         os.read(start, 1)
-        # Whoever runs the tests may ignore it, as nohup does.
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        # Whoever runs the tests may ignore some, as nohup does, and a shell for what it starts in the background.
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         os.execv(arguments[0], arguments)
     os.setpgid(pid, pid)
     give_terminal(pid)
