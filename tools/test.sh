@@ -7,7 +7,7 @@
 #
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built
-#   without-x264  -Dx264=disabled; all tests that are left, but those through culvertd
+#   without-x264  -Dx264=disabled; all tests that are left, but not again those of culvertd and of libvpx alone
 #   bare          -Dx264=disabled -Dvpx=disabled -Dseccomp=disabled; all tests that are left, and culvertd in Valgrind
 #   asan          AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan          ThreadSanitizer, for what has threads, and for sessions in culvertd
@@ -208,8 +208,8 @@ coverage() {
 stage() {
     case $1 in
     gcc) run plain --no-suite clock --no-suite once --no-suite want --no-suite abi ;;
-    without-x264) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once --no-suite remote ;;
-    bare) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once ;;
+    without-x264) run plain --suite single --suite threads --suite external --no-suite native --no-suite want --no-suite once ;;
+    bare) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once --no-suite want ;;
     clang) add 1 0 0 "no warning" ;;
     asan) run asan --no-suite clock ;;
     tsan) run tsan --suite threads --suite storms --suite remote ;;
