@@ -208,7 +208,9 @@ coverage() {
 stage() {
     case $1 in
     gcc) run plain --no-suite clock --no-suite once --no-suite want --no-suite abi ;;
-    without-x264) run plain --suite single --suite threads --suite external --no-suite native --no-suite want --no-suite once ;;
+    without-x264)
+        run plain --suite single --suite threads --suite external --no-suite native --no-suite want --no-suite once
+        ;;
     bare) run plain --no-suite clock --no-suite rates --no-suite storms --no-suite once --no-suite want ;;
     clang) add 1 0 0 "no warning" ;;
     asan) run asan --no-suite clock ;;
