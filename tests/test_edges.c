@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -6,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "own_daemon.h"
 #include "run.h"
 #include "stream.h"
 #include "trial_codec.h"
@@ -241,16 +241,6 @@ START_TEST(a_key_frame_that_resumes_was_waited_for_since_then)
 }
 END_TEST
 
-static int open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
-
 static size_t mapped_mib(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
@@ -281,11 +271,11 @@ START_TEST(closed_sessions_leave_neither_memory_nor_descriptors_behind)
     config.max_width = config.max_height = 4096;
     for (int i = 0; i < WARM; i++)
         live_and_close(&config);
-    const int descriptors = open_descriptors();
+    const uint32_t descriptors = process_descriptors(getpid());
     const size_t before = mapped_mib();
     for (int i = 0; i < SESSIONS; i++)
         live_and_close(&config);
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(process_descriptors(getpid()), descriptors);
     ck_assert_uint_lt(mapped_mib(), before + (size_t)8 * SESSIONS);
 }
 END_TEST

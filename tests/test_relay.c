@@ -1,5 +1,4 @@
 /* What the host's side tells each worker in turn, and when it wakes whom: over a culvertd that plays worker itself. */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "liar.h"
+#include "own_daemon.h"
 #include "raw_client.h"
 #include "run.h"
 #include "session/packets.h"
@@ -44,16 +44,6 @@ static struct wire_start next_worker(culvert_session session)
     return parcel.message.start;
 }
 
-static int open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
-
 static struct wire_state next_state(void)
 {
     struct wire_parcel parcel;
@@ -83,7 +73,7 @@ END_TEST
 START_TEST(a_worker_waits_while_packets_of_nine_dead_ones_are_lent)
 {
     enum { KEPT = PAST_MOST + 1 };
-    const int descriptors = open_descriptors();
+    const uint32_t descriptors = process_descriptors(getpid());
     culvert_session session = liar_open(&liar, CULVERT_POLICY_LATEST);
     culvert_loan loans[KEPT];
     struct wire_parcel parcel;
@@ -99,10 +89,10 @@ START_TEST(a_worker_waits_while_packets_of_nine_dead_ones_are_lent)
     }
     liar_worker(&liar);
     stream_stats(session);
-    const int waiting = open_descriptors();
+    const uint32_t waiting = process_descriptors(getpid());
     liar_worker(&liar); /* it died meanwhile, and another waits */
     stream_stats(session);
-    ck_assert_int_eq(open_descriptors(), waiting);
+    ck_assert_uint_eq(process_descriptors(getpid()), waiting);
     ck_assert_int_eq(raw_await(liar.data, WIRE_MASK(WIRE_START), &parcel, 20), -EAGAIN);
     ck_assert_int_eq(culvert_release(loans[3]), 0);
     stream_stats(session);
@@ -111,8 +101,8 @@ START_TEST(a_worker_waits_while_packets_of_nine_dead_ones_are_lent)
     liar_worker(&liar);
     stream_stats(session);
     culvert_close(session);
-    const int own = 4; /* the liar's: control, data and two memories */
-    ck_assert_int_eq(open_descriptors(), descriptors + own);
+    const uint32_t own = 4; /* the liar's: control, data and two memories */
+    ck_assert_uint_eq(process_descriptors(getpid()), descriptors + own);
     for (uint32_t i = 0; i < KEPT; i++)
         if (i != 3)
             ck_assert_int_eq(culvert_release(loans[i]), CULVERT_E_HANDLE);

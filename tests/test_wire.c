@@ -1,7 +1,6 @@
 /* Messages between processes: what comes in, what is turned away, and that no descriptor stays behind. */
 #include "remote/wire.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "own_daemon.h"
 #include "raw_client.h"
 #include "run.h"
 
@@ -26,16 +26,6 @@ static void close_both(void)
             close(ends[i]);
 }
 
-static int open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    int count = 0;
-    while (readdir(dir) != NULL)
-        count++;
-    closedir(dir);
-    return count;
-}
-
 START_TEST(a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_all)
 {
     const int fds[] = {0, 1, 2, 0, 1, 2, 0, 1};
@@ -43,12 +33,12 @@ START_TEST(a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_al
     for (uint32_t count = 0; count <= 8; count++) {
         struct wire_worker worker = {.header = raw_header(WIRE_WORKER, sizeof worker)};
         struct wire_parcel parcel;
-        const int before = open_descriptors();
+        const uint32_t before = process_descriptors(getpid());
         ck_assert(raw_send(ends[0], &worker, sizeof worker, fds, count));
         ck_assert_int_eq(wire_receive(ends[1], kinds, &parcel), count == 2 ? 1 : -EPROTO);
         ck_assert_uint_eq(parcel.count, count == 2 ? 2 : 0);
         wire_discard(&parcel);
-        ck_assert_int_eq(open_descriptors(), before);
+        ck_assert_uint_eq(process_descriptors(getpid()), before);
     }
 }
 END_TEST
@@ -61,7 +51,8 @@ START_TEST(where_no_descriptor_is_left_that_is_what_is_said)
     struct rlimit before, few;
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert(raw_send(ends[0], &worker, sizeof worker, (int[]){0, 1}, 2));
-    const int lowest_free = dup(0), left = open_descriptors();
+    const int lowest_free = dup(0);
+    const uint32_t left = process_descriptors(getpid());
     close(lowest_free);
     /* One is left. */
     few = (struct rlimit){.rlim_cur = (rlim_t)lowest_free + 1, .rlim_max = before.rlim_max};
@@ -69,7 +60,7 @@ START_TEST(where_no_descriptor_is_left_that_is_what_is_said)
     ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_WORKER), &parcel), -EMFILE);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_uint_eq(parcel.count, 0);
-    ck_assert_int_eq(open_descriptors(), left - 1);
+    ck_assert_uint_eq(process_descriptors(getpid()), left - 1);
 }
 END_TEST
 
@@ -78,10 +69,10 @@ START_TEST(descriptors_that_nobody_asked_for_are_not_received)
     const int fds[] = {0, 1, 2};
     struct wire_header bell = raw_header(WIRE_BELL, sizeof bell);
     struct wire_parcel parcel;
-    const int before = open_descriptors();
+    const uint32_t before = process_descriptors(getpid());
     ck_assert(raw_send(ends[0], &bell, sizeof bell, fds, 3));
     ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_BELL), &parcel), -EPROTO);
-    ck_assert_int_eq(open_descriptors(), before);
+    ck_assert_uint_eq(process_descriptors(getpid()), before);
 }
 END_TEST
 
@@ -116,12 +107,12 @@ START_TEST(descriptors_of_a_message_that_was_cut_are_closed)
     static struct wire_assign assign;
     const int fds[] = {0, 1, 2, 0};
     struct wire_parcel parcel;
-    const int before = open_descriptors();
+    const uint32_t before = process_descriptors(getpid());
     assign.header = raw_header(WIRE_ASSIGN, sizeof assign);
     ck_assert(raw_send(ends[0], &assign, sizeof assign, fds, 4));
     ck_assert_int_eq(wire_receive(ends[1], WIRE_MASK(WIRE_ASSIGN), &parcel), -EPROTO);
     ck_assert_uint_eq(parcel.count, 0);
-    ck_assert_int_eq(open_descriptors(), before);
+    ck_assert_uint_eq(process_descriptors(getpid()), before);
 }
 END_TEST
 
