@@ -72,7 +72,9 @@ FAULTS = [
     ('a_call_that_nobody_foresaw_is_allowed', 'src/daemon/sandbox.c',
      'CALL(getrandom), CALL(sysinfo)};', 'CALL(getrandom), CALL(sysinfo), CALL(uname)};', ['sandbox']),
 ]
-PATIENCE = 120  # seconds; a test that hangs has noticed
+# What a test starts, as $CULVERTD, and has the fault in it.
+STARTED = {'want_daemon': 'tests/culvertd_want'}
+PATIENCE = 240  # seconds; a test that hangs has noticed
 
 
 def run(*command, **others):
@@ -103,16 +105,21 @@ def copy_tree(sources, copy):
                 shutil.copy(source, target)
 
 
+def goals(test):
+    return [f'tests/test_{test}'] + [STARTED[test]] * (test in STARTED)
+
+
 def prepare(sources, copy, build):
     copy_tree(sources, copy)
     if not os.path.exists(f'{build}/build.ninja'):
         must(run('meson', 'setup', '-Dtools=disabled', build, copy))
-    must(run('ninja', '-C', build, *{f'tests/test_{test}' for fault in FAULTS for test in fault[4]}))
+    must(run('ninja', '-C', build, *{goal for fault in FAULTS for test in fault[4] for goal in goals(test)}))
 
 
 def fails(build, test):
     """Whether a test notices something; a hang is ended with all that it has started."""
-    environment = {**os.environ, 'CK_VERBOSITY': 'silent', 'CK_DEFAULT_TIMEOUT': '20'}
+    environment = {**os.environ, 'CK_VERBOSITY': 'silent', 'CK_DEFAULT_TIMEOUT': '20',
+                   'CULVERTD': f'{build}/{goals(test)[-1]}'}
     process = subprocess.Popen([f'{build}/tests/test_{test}'], env=environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -141,7 +148,7 @@ def notice(copy, build, fault):
         return None, f'what it replaces does not stand once in {path}: renew it in tests/faults.py'
     try:
         for test in tests:
-            built = run('ninja', '-C', build, f'tests/test_{test}')
+            built = run('ninja', '-C', build, *goals(test))
             if built.returncode != 0:
                 return None, 'it does not build:\n' + built.stdout[-2000:]
             if fails(build, test):
