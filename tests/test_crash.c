@@ -275,7 +275,8 @@ START_TEST(an_overflow_of_the_stack_is_reported)
     struct death death;
     read_report(&(struct dying){.config = CONFIG, .crash = overflow}, SIGSEGV, &death);
     ck_assert_uint_eq(report.config_count, 3);
-    ck_assert_uint_gt(report.calls_count, 64);
+    /* Where a call itself meets the end of the stack, memcheck has moved the stack's pointer already. */
+    ck_assert_uint_gt(report.calls_count, under_valgrind() ? 0 : 64);
     free(death.text);
 }
 END_TEST

@@ -410,7 +410,8 @@ START_TEST(a_process_without_memory_fails_clearly_and_only_its_session)
 {
     if (WITH_ASAN || WITH_TSAN)
         return; /* their shadows are memory as well */
-    guest_start((const char *const[]){"--worker-memory", "128", NULL});
+    /* MB: between what a session of 2048x2048 needs to open, and what x264 needs to encode. */
+    guest_start((const char *const[]){"--worker-memory", "132", NULL});
     struct culvert_config config = guest_config(&its_daemon, "large");
     config.codec = CULVERT_CODEC_H264;
     struct guest beside = guest_of(&its_daemon, "beside");

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "instrument.h"
 #include "own_daemon.h"
 #include "raw_client.h"
 #include "run.h"
@@ -118,7 +119,7 @@ END_TEST
 
 START_TEST(descriptors_that_come_are_closed_when_another_program_is_executed)
 {
-    struct wire_worker worker;
+    struct wire_worker worker = {0};
     const int fds[] = {0, 1};
     struct wire_parcel parcel;
     ck_assert_int_eq(wire_send(ends[0], WIRE_WORKER, &worker, sizeof worker, fds, 2), 0);
@@ -168,7 +169,9 @@ Suite *test_suite(void)
     TCase *tcase = add_case(suite, "receive");
     tcase_add_checked_fixture(tcase, connect_both, close_both);
     tcase_add_test(tcase, a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_all);
-    tcase_add_test(tcase, where_no_descriptor_is_left_that_is_what_is_said);
+    /* memcheck keeps the highest descriptors for itself, and the limit with them. */
+    if (!under_valgrind())
+        tcase_add_test(tcase, where_no_descriptor_is_left_that_is_what_is_said);
     tcase_add_test(tcase, descriptors_that_nobody_asked_for_are_not_received);
     tcase_add_test(tcase, what_was_said_before_a_reset_is_still_heard);
     tcase_add_test(tcase, a_message_that_nobody_asked_for_is_none_though_it_is_whole);
