@@ -10,8 +10,9 @@ import pathlib
 import sys
 
 FOLDERS = ['examples', 'fuzz', 'include', 'src', 'tests', 'tools']
-# The frame around a document's fragment, without which it is no program: tests/documents.sh compiles it with each.
-LEFT_OUT = ['tests/documents/fragment.c']
+# The frame around a document's fragment, without which it is no program: tests/documents.sh compiles it with each. And
+# what is compiled for another machine alone, by tests/arm/prepare.sh.
+LEFT_OUT = ['tests/documents/fragment.c', 'tests/arm/spawn.c']
 CULVERT = pathlib.Path(__file__).resolve().parents[2]
 
 
