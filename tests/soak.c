@@ -167,8 +167,8 @@ int main(int argc, char **argv)
     const uint32_t times = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
     const uint32_t seconds = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 60;
     uint32_t state = 2026, count = 0;
-    struct soak_weight *const weights = calloc(times + 1, sizeof *weights);
-    if (times == 0 || weights == NULL)
+    struct soak_weight *const weights = times > 0 ? calloc(times, sizeof *weights) : NULL;
+    if (weights == NULL)
         return 2;
     /* One heap for each thread that ever was would keep a little of each. */
     mallopt(M_ARENA_MAX, 2);

@@ -17,7 +17,7 @@ static struct soak_weight look(const struct own_daemon *daemon)
 {
     const struct process_children workers = process_children(daemon->pid);
     const pid_t pids[] = {[SOAK_HOST] = getpid(), [SOAK_BROKER] = daemon->pid};
-    struct soak_weight weight;
+    struct soak_weight weight = {0};
     for (int place = 0; place < SOAK_WORKERS; place++) {
         weight.at[place].kb = process_memory_kb(pids[place]) + process_shared_kb(pids[place]);
         weight.at[place].descriptors = process_descriptors(pids[place]);

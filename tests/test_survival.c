@@ -156,6 +156,7 @@ START_TEST(a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_
 {
     char copy[] = "/tmp/culvert-test-program-XXXXXX", command[256];
     const char *const original = getenv("CULVERTD");
+    ck_assert_ptr_nonnull(original);
     close(mkstemp(copy));
     snprintf(command, sizeof command, "install -m 755 %s %s", original, copy);
     ck_assert_int_eq(system(command), 0);

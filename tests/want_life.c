@@ -56,8 +56,9 @@ void life_encode(struct life *life)
     struct culvert_packet packet = {.size = sizeof packet};
     size_t bytes;
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        pts += 16667;
         const struct culvert_frame frame = {
-            .size = sizeof frame, .format = CULVERT_FORMAT_BGRA, .width = sides[i], .height = 48, .pts = pts += 16667};
+            .size = sizeof frame, .format = CULVERT_FORMAT_BGRA, .width = sides[i], .height = 48, .pts = pts};
         pixels[i * 8] ^= 0x55;
         const int result = culvert_encode(life->session, &frame, pixels, sizeof pixels, unit, sizeof unit, &bytes,
                                           &packet, life->mute ? MUTE_MS : PATIENCE_MS);
