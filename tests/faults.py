@@ -106,7 +106,7 @@ def copy_tree(sources, copy):
 
 
 def goals(test):
-    return [f'tests/test_{test}'] + [STARTED[test]] * (test in STARTED)
+    return [f'tests/test_{test}'] + ([STARTED[test]] if test in STARTED else [])
 
 
 def prepare(sources, copy, build):
