@@ -133,10 +133,11 @@ void hostile_limits(struct witness *witness, const char *option, const char *rem
 
 /* ---- Always at work ---------------------------------------------------------------------------------------------- */
 
-/* For longer than a worker may be silent, one that finds a frame whenever it looks: the slowest H.264 of noise. */
+/* For longer than a worker may be silent, one that finds a frame whenever it looks: slow H.264 of noise, each frame of
+ * which takes long beside its making, and a small part of that time even on a machine that has other work. */
 void hostile_busy(struct witness *witness)
 {
-    enum { WIDTH = 640, HEIGHT = 480 };
+    enum { WIDTH = 320, HEIGHT = 240 };
     static uint8_t pixels[WIDTH * HEIGHT * 3 / 2], unit[1 << 20];
     struct culvert_config config;
     struct culvert_stats stats = {.size = sizeof stats};
@@ -156,7 +157,7 @@ void hostile_busy(struct witness *witness)
     config.floor = CULVERT_FLOOR_OVERSHOOT;
     snprintf(config.endpoint, sizeof config.endpoint, "unix:%s", witness->socket);
     const bool opened = culvert_open(&config, &session, NULL, 0) == 0;
-    for (int64_t end = clock_now() + 4000000; opened && clock_now() < end; frame.pts++) {
+    for (int64_t end = clock_now() + 5000000; opened && clock_now() < end; frame.pts++) {
         for (size_t i = 0; i < sizeof pixels; i += 4)
             memcpy(&pixels[i], &(uint32_t){hostile_random()}, 4);
         frame.pts += 1000;
