@@ -134,9 +134,9 @@ def read_enums(text, values):
 
 
 def read_numbers(text, values):
-    for name, comment in re.findall(r'^#define (CULVERT_\w+) .*?(/\*.*?\*/)?$', text, re.M):
-        if name in values:
-            yield Member(name, values[name], plain(comment))
+    for name, comment in re.findall(r'^#define (CULVERT_\w+) +\S.*?(/\*.*?\*/)?$', text, re.M):
+        if name != 'CULVERT_API' and not name.startswith('CULVERT_VERSION_'):
+            yield Member(name, values.get(name), plain(comment))
 
 
 def read_functions(text):
