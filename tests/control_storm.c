@@ -13,6 +13,7 @@
 
 #include "culvert/culvert.h"
 #include "decoder.h"
+#include "draw.h"
 
 #define SECOND 1000000
 #define TEXTURE 1024
@@ -37,14 +38,6 @@ static void blame(const char *what, int64_t detail)
     if (storm.why[0] == '\0')
         snprintf(storm.why, WHY, "%s (%" PRId64 ")", what, detail);
     pthread_mutex_unlock(&storm.lock);
-}
-
-static uint32_t draw(uint32_t *state, uint32_t below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % below;
 }
 
 static void sleep_us(long us)
@@ -165,22 +158,14 @@ static void *receive(void *argument)
 
 /* ---- Frames ------------------------------------------------------------------------------------------------------ */
 
-static uint8_t *make_texture(void)
-{
-    uint8_t *texture = malloc((size_t)TEXTURE * TEXTURE * 4);
-    uint32_t state = 1;
-    for (size_t i = 0; i < (size_t)TEXTURE * TEXTURE * 4; i++)
-        texture[i] = (uint8_t)((i / 4 % TEXTURE / 3 + i / 4 / TEXTURE / 2) * 4 + draw(&state, 24));
-    return texture;
-}
-
 static void play(uint32_t seed)
 {
     static const struct {
         uint32_t width, height;
     } sizes[] = {{320, 240}, {256, 224}, {512, 240}, {640, 480}, {321, 239}, {160, 144}};
-    uint8_t *const texture = make_texture();
+    static uint8_t texture[TEXTURE * TEXTURE * 4];
     uint32_t state = seed, size = 0;
+    draw_texture(texture, TEXTURE);
     for (uint32_t i = 0; i < storm.seconds * 60; i++) {
         const size_t from = ((size_t)(i * 3 % 256) * TEXTURE + i * 5 % 256) * 4;
         if (draw(&state, 20) == 0)
@@ -196,12 +181,11 @@ static void play(uint32_t seed)
                      : draw(&state, 9) == 0 && i > 0 ? CULVERT_FRAME_SAME
                                                      : 0,
         };
-        const int result = culvert_submit(storm.session, &frame, texture + from, (size_t)TEXTURE * TEXTURE * 4 - from);
+        const int result = culvert_submit(storm.session, &frame, texture + from, sizeof texture - from);
         if (result < 0 && result != CULVERT_E_LEVEL)
             blame(culvert_strerror(result), result);
         sleep_us(SECOND / 70);
     }
-    free(texture);
 }
 
 static void open_session(const char *codec)

@@ -6,13 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "draw.h"
+
 uint32_t hostile_random(void)
 {
-    static uint32_t state = 2463534242; /* xorshift32, Marsaglia 2003 */
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
+    static uint32_t state = 2463534242;
+    return draw_any(&state);
 }
 
 uint32_t hostile_edge(uint32_t index)

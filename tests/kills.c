@@ -18,6 +18,7 @@
 
 #include "culvert/culvert.h"
 #include "decoder.h"
+#include "draw.h"
 #include "instrument.h"
 #include "own_daemon.h"
 #include "steal.h"
@@ -60,7 +61,7 @@ static struct stream streams[] = {
 static size_t stream_count = sizeof streams / sizeof streams[0];
 
 static struct own_daemon its_daemon;
-static uint8_t *texture;
+static uint8_t texture[TEXTURE * TEXTURE * 4];
 static atomic_bool over;
 static atomic_uint warm; /* streams that have had their share of the first kills */
 static atomic_bool measured;
@@ -88,14 +89,6 @@ static void sleep_until_ns(int64_t time)
     const struct timespec until = {.tv_sec = (time_t)(time / SECOND_NS), .tv_nsec = (long)(time % SECOND_NS)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
         continue;
-}
-
-static uint32_t draw(uint32_t *state, uint32_t below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % below;
 }
 
 /* ---- The viewer -------------------------------------------------------------------------------------------------- */
@@ -179,7 +172,7 @@ static void submit(struct stream *stream, uint32_t number)
         .stride = {TEXTURE * 4},
         .pts = CULVERT_PTS_NOW,
     };
-    const int result = culvert_submit(stream->session, &frame, texture + from, (size_t)TEXTURE * TEXTURE * 4 - from);
+    const int result = culvert_submit(stream->session, &frame, texture + from, sizeof texture - from);
     if (result < 0)
         blame(stream, culvert_strerror(result), result);
 }
@@ -276,14 +269,6 @@ static struct holdings look_at_rest(const struct holdings *before)
 }
 
 /* ---- Beginning and end ------------------------------------------------------------------------------------------- */
-
-static void make_texture(void)
-{
-    uint32_t state = 1;
-    texture = malloc((size_t)TEXTURE * TEXTURE * 4);
-    for (size_t i = 0; i < (size_t)TEXTURE * TEXTURE * 4; i++)
-        texture[i] = (uint8_t)((i / 4 % TEXTURE / 3 + i / 4 / TEXTURE / 2) * 4 + draw(&state, 24));
-}
 
 static void open_stream(struct stream *stream)
 {
@@ -456,7 +441,7 @@ int main(int argc, char **argv)
     own_daemon_create(&its_daemon);
     own_daemon_start(&its_daemon, (const char *const[]){"--deaths", "100/1", NULL});
     printf("1..5\n");
-    make_texture();
+    draw_texture(texture, TEXTURE);
     const struct steal steal = steal_look();
     stream_all(kills, &before, &after);
     const int failures = judge(most_ns, steal_since(&steal), &before, &after);
@@ -465,7 +450,6 @@ int main(int argc, char **argv)
         own_daemon_remove(&its_daemon);
     else
         printf("# culvertd's log and reports are left in %s\n", its_daemon.dir);
-    free(texture);
     for (size_t i = 0; i < stream_count; i++)
         free(streams[i].times);
     return failures;

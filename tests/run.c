@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "draw.h"
+
 TCase *add_case(Suite *suite, const char *name)
 {
     TCase *tcase = tcase_create(name);
@@ -13,10 +15,7 @@ TCase *add_case(Suite *suite, const char *name)
 uint32_t random_next(void)
 {
     static uint32_t state = 2463534242;
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
+    return draw_any(&state);
 }
 
 int main(void)

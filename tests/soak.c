@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "draw.h"
 #include "soak.h"
 
 #define KILL_MS 700   /* from one kill to the next */
@@ -70,9 +71,9 @@ static void kill_one(uint32_t *state)
     }
     if (count == 0)
         return;
-    const uint32_t chosen = soak_draw(state, count);
+    const uint32_t chosen = draw(state, count);
     atomic_store(&found[chosen]->shown, false);
-    kills += kill(pids[chosen], soak_draw(state, 2) == 0 ? SIGKILL : SIGSEGV) == 0;
+    kills += kill(pids[chosen], draw(state, 2) == 0 ? SIGKILL : SIGSEGV) == 0;
 }
 
 /* Somebody looks at one of the streams for a moment. */
@@ -80,7 +81,7 @@ static void watch_one(uint32_t *state)
 {
     char why[256];
     culvert_session watch;
-    const struct soak_stream *const stream = &streams[soak_draw(state, STREAMS)];
+    const struct soak_stream *const stream = &streams[draw(state, STREAMS)];
     if (!stream->apart || culvert_watch(its_daemon.endpoint, stream->name, &watch, why, sizeof why) < 0)
         return;
     sleep_ms(100);

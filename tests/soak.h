@@ -39,10 +39,9 @@ const char *soak_fault(void);
 bool soak_is_over(void);
 void soak_end(void);
 
-uint32_t soak_draw(uint32_t *state, uint32_t below);
-
 /* Paints what all games show. Once, before the first of them. */
 void soak_paint(void);
+
 /* A thread's: a game and its sessions, until the end. argument: struct soak_stream. */
 void *soak_play(void *argument);
 /* A thread's: who receives one session, until it ends. argument: struct soak_stream. */

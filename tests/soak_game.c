@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "draw.h"
 #include "soak.h"
 
 #define TEXTURE 640
@@ -51,19 +52,9 @@ const char *soak_fault(void)
     return fault;
 }
 
-uint32_t soak_draw(uint32_t *state, uint32_t below)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % below;
-}
-
 void soak_paint(void)
 {
-    uint32_t state = 1;
-    for (size_t i = 0; i < sizeof texture; i++)
-        texture[i] = (uint8_t)((i / 4 % TEXTURE / 3 + i / 4 / TEXTURE / 2) * 4 + soak_draw(&state, 24));
+    draw_texture(texture, TEXTURE);
 }
 
 /* ---- Frames and settings ----------------------------------------------------------------------------------------- */
@@ -92,14 +83,14 @@ static int set_something(struct soak_stream *stream)
     const culvert_session session = stream->session;
     struct culvert_stats stats = {.size = sizeof stats};
     char text[1024];
-    switch (soak_draw(&stream->state, 8)) {
+    switch (draw(&stream->state, 8)) {
     case 0:
     case 1:
-        return culvert_set_bitrate(session, 200u << soak_draw(&stream->state, 5), NULL);
+        return culvert_set_bitrate(session, 200u << draw(&stream->state, 5), NULL);
     case 2:
-        return culvert_set_framerate(session, 20 + soak_draw(&stream->state, 20), 1, NULL);
+        return culvert_set_framerate(session, 20 + draw(&stream->state, 20), 1, NULL);
     case 3:
-        return culvert_set_speed(session, 7 + (int32_t)soak_draw(&stream->state, 4), NULL);
+        return culvert_set_speed(session, 7 + (int32_t)draw(&stream->state, 4), NULL);
     case 4:
         return culvert_request_keyframe(session, NULL);
     case 5:
@@ -124,7 +115,7 @@ static void change_something(struct soak_stream *stream)
 
 static bool open_session(struct soak_stream *stream)
 {
-    const uint32_t any = soak_draw(&stream->state, 1000);
+    const uint32_t any = draw(&stream->state, 1000);
     char text[256] = "";
     struct culvert_config config = {
         .size = sizeof config,
@@ -165,16 +156,16 @@ static void rest(struct soak_stream *stream)
 
 static void play_session(struct soak_stream *stream)
 {
-    const int64_t until = milliseconds() + 1000 + soak_draw(&stream->state, LIFE_MS - 1000);
-    uint32_t size = soak_draw(&stream->state, SIZES);
+    const int64_t until = milliseconds() + 1000 + draw(&stream->state, LIFE_MS - 1000);
+    uint32_t size = draw(&stream->state, SIZES);
     for (int64_t next = milliseconds(); !soak_is_over(); next += INTERVAL_MS) {
         if (!stream->lasting && (milliseconds() >= until || atomic_load(&resting)))
             return;
         if (atomic_load(&resting))
             rest(stream);
-        if (soak_draw(&stream->state, CHANGES) == 0)
-            size = soak_draw(&stream->state, SIZES);
-        if (soak_draw(&stream->state, CHANGES) == 0)
+        if (draw(&stream->state, CHANGES) == 0)
+            size = draw(&stream->state, SIZES);
+        if (draw(&stream->state, CHANGES) == 0)
             change_something(stream);
         submit(stream, size);
         if (next < milliseconds())
@@ -204,7 +195,7 @@ static void *close_it(void *argument)
 static void end_session(struct soak_stream *stream, pthread_t viewer)
 {
     pthread_t closer;
-    if (stream->lasting || soak_draw(&stream->state, 2) == 0) {
+    if (stream->lasting || draw(&stream->state, 2) == 0) {
         culvert_finish(stream->session);
         pthread_join(viewer, NULL);
         check_accounts(stream);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "draw.h"
 #include "soak.h"
 
 #define UNIT_MAX (2 << 20)
@@ -49,7 +50,7 @@ static void show(struct viewer *viewer, const struct culvert_packet *packet)
     }
     if (viewer->lost)
         return;
-    if (soak_draw(&viewer->state, LOSES) == 0)
+    if (draw(&viewer->state, LOSES) == 0)
         lose(viewer, packet);
     else if (viewer->decoder != NULL && !decoder_take(viewer->decoder, viewer->unit, viewer->bytes))
         soak_blame(viewer->stream, "a packet does not decode", packet->pts);
@@ -81,7 +82,7 @@ static void begin_anew(struct viewer *viewer, size_t bytes, const struct culvert
 static int take(struct viewer *viewer, struct culvert_packet *packet)
 {
     size_t bytes = 0;
-    const int result = soak_draw(&viewer->state, 2) == 0
+    const int result = draw(&viewer->state, 2) == 0
                            ? peek(viewer, &bytes, packet)
                            : culvert_receive(viewer->stream->session, viewer->unit + viewer->bytes,
                                              UNIT_MAX - viewer->bytes, &bytes, packet, PATIENCE_MS);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "draw.h"
 #include "run.h"
 #include "stream.h"
 #include "trial_codec.h"
@@ -28,15 +29,6 @@ struct load {
     uint8_t seen[FRAMES_MOST]; /* packets of each frame that are not inserted */
 };
 
-/* xorshift32: the same sequence on every machine. */
-static uint32_t roll(uint32_t *state, uint32_t sides)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state % sides;
-}
-
 static void sleep_us(uint32_t microseconds)
 {
     nanosleep(&(struct timespec){.tv_nsec = (long)microseconds * 1000}, NULL);
@@ -48,12 +40,12 @@ static const uint32_t sizes[][2] = {{16, 16}, {16, 16}, {16, 16}, {32, 16}, {17,
 
 static int submit(struct load *load, uint32_t *dice, uint32_t number)
 {
-    const uint32_t *size = sizes[roll(dice, 60) == 0 ? roll(dice, 6) : number / 97 % 6];
+    const uint32_t *size = sizes[draw(dice, 60) == 0 ? draw(dice, 6) : number / 97 % 6];
     /* A key frame that is dropped or fails is inserted later: without one, no picture is encoded but a frame's own. */
-    const uint32_t flags = load->inserts && roll(dice, 20) == 0 ? CULVERT_FRAME_KEY : 0;
+    const uint32_t flags = load->inserts && draw(dice, 20) == 0 ? CULVERT_FRAME_KEY : 0;
     const int64_t pts = (int64_t)number * INTERVAL;
-    if (number == 1 || roll(dice, 4) != 0)
-        return stream_submit(load->session, size[0], size[1], pts, roll(dice, 5), flags);
+    if (number == 1 || draw(dice, 4) != 0)
+        return stream_submit(load->session, size[0], size[1], pts, draw(dice, 5), flags);
     struct culvert_frame same = stream_frame(0, 0, pts);
     same.flags = CULVERT_FRAME_SAME | flags;
     return culvert_submit(load->session, &same, NULL, 0);
@@ -70,8 +62,8 @@ static void *submit_all(void *argument)
         else
             load->refused++;
         ck_assert(result == 0 || result == CULVERT_E_AGAIN);
-        if (result != 0 || roll(&dice, 3) == 0)
-            sleep_us(roll(&dice, 300));
+        if (result != 0 || draw(&dice, 3) == 0)
+            sleep_us(draw(&dice, 300));
     }
     return NULL;
 }
@@ -131,7 +123,7 @@ static void *receive_all(void *argument)
         ck_assert_msg(fault == NULL, "frame %u: %s", (unsigned)unit.packet.frame, fault);
         note_packet(load, &unit);
         before = unit.packet;
-        if (roll(&dice, 400) == 0)
+        if (draw(&dice, 400) == 0)
             sleep_us(30000);
     }
 }
@@ -176,45 +168,45 @@ static void *look_on(void *argument)
 
 static void get_in_the_way(struct load *load, uint32_t *dice)
 {
-    switch (roll(dice, load->inserts ? 11 : 8)) {
+    switch (draw(dice, load->inserts ? 11 : 8)) {
     case 0:
         trial_hold();
-        sleep_us(roll(dice, 8000));
+        sleep_us(draw(dice, 8000));
         trial_let_go();
         break;
     case 1:
-        trial_drop(roll(dice, 3), load->codec.delay == 0 ? 1 + roll(dice, 4) : 0);
+        trial_drop(draw(dice, 3), load->codec.delay == 0 ? 1 + draw(dice, 4) : 0);
         break;
     case 2:
-        trial_fail(TRIAL_ENCODE, roll(dice, 10), 1);
+        trial_fail(TRIAL_ENCODE, draw(dice, 10), 1);
         break;
     case 3:
-        trial_fail(TRIAL_OPEN, roll(dice, 3), 1);
+        trial_fail(TRIAL_OPEN, draw(dice, 3), 1);
         break;
     case 4:
-        ck_assert_int_ge(culvert_set_bitrate(load->session, 1000 + roll(dice, 9000), NULL), 0);
+        ck_assert_int_ge(culvert_set_bitrate(load->session, 1000 + draw(dice, 9000), NULL), 0);
         break;
     case 5:
-        ck_assert_int_ge(culvert_set_framerate(load->session, 30 + roll(dice, 60), 1, NULL), 0);
+        ck_assert_int_ge(culvert_set_framerate(load->session, 30 + draw(dice, 60), 1, NULL), 0);
         break;
     case 6:
-        trial_lie(roll(dice, 4) == 0 ? TRIAL_LIES : TRIAL_HONEST);
+        trial_lie(draw(dice, 4) == 0 ? TRIAL_LIES : TRIAL_HONEST);
         break;
     case 7:
-        ck_assert_int_ge(culvert_set_speed(load->session, (int32_t)roll(dice, 12) - 1, NULL), 0);
+        ck_assert_int_ge(culvert_set_speed(load->session, (int32_t)draw(dice, 12) - 1, NULL), 0);
         break;
     case 8:
         ck_assert_int_eq(culvert_request_keyframe(load->session, NULL), 0);
         load->requests++;
         break;
     case 9:
-        trial_fail(TRIAL_FORGET, roll(dice, 3), 1);
-        ck_assert_int_eq(culvert_report_loss(load->session, roll(dice, 100000) * 1000, NULL), 0);
+        trial_fail(TRIAL_FORGET, draw(dice, 3), 1);
+        ck_assert_int_eq(culvert_report_loss(load->session, draw(dice, 100000) * 1000, NULL), 0);
         load->losses++;
         break;
     default:
         ck_assert_int_eq(culvert_pause(load->session, NULL), 0);
-        sleep_us(roll(dice, 5000));
+        sleep_us(draw(dice, 5000));
         ck_assert_int_eq(culvert_resume(load->session, NULL), 0);
         break;
     }
@@ -275,7 +267,7 @@ static void run_load(struct load *load)
     /* However slow the machine is, there must be something to add up. */
     for (uint32_t dice = 4711; clock_now() < end || stream_stats(load->session).encoded < ENCODED_LEAST;) {
         get_in_the_way(load, &dice);
-        sleep_us(roll(&dice, 4000));
+        sleep_us(draw(&dice, 4000));
     }
     load->stop = true;
     pthread_join(observer, NULL);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "culvert/culvert.h"
+#include "draw.h"
 #include "run.h"
 
 /* `shared` is used with acquire and close, `exclusive` with claim and retire. */
@@ -126,12 +127,10 @@ START_TEST(no_random_number_is_a_handle)
 {
     const uint32_t open = insert(&shared, &objects[1]);
     insert(&exclusive, &objects[1]);
-    uint32_t random = 2463534242;
+    uint32_t state = 2463534242;
     int refused = 0;
     for (int i = 0; i < 100000; i++) {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
+        const uint32_t random = draw_any(&state);
         refused += random == open || is_refused(random);
     }
     ck_assert_int_eq(refused, 100000);

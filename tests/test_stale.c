@@ -6,6 +6,7 @@
 
 #include "apart.h"
 #include "calls.h"
+#include "draw.h"
 #include "instrument.h"
 #include "run.h"
 #include "stream.h"
@@ -150,11 +151,9 @@ START_TEST(no_random_number_is_a_session_or_a_loan)
 {
     const culvert_session session = open_null(CULVERT_POLICY_BLOCK);
     const culvert_loan loan = lease(session);
-    uint32_t random = 2463534242;
+    uint32_t state = 2463534242;
     for (uint32_t i = rounds(20000); i > 0; i--) {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
+        const uint32_t random = draw_any(&state);
         if (random != session && random != loan)
             check_refused(&calls[_i], random, "a random number");
     }
