@@ -15,6 +15,8 @@
 #   want          out of memory, and of the system's help, on the gcc build
 #   abi           what is exported, how it is laid out, and how the lock-free code is compiled, on the gcc build
 #   documents     documents are compared with what there is, on the gcc build
+#   hosts         the bindings of Go, Python, Node and Rust, as far as these are here; by its name, or in --all, what is
+#                 missing of them is installed
 #   fuzz        * each fuzz target for FUZZ_SECONDS (60), by libFuzzer with AddressSanitizer
 #   mutation    * weakened memory orders, on the gcc build, and faults planted in a copy: the tests must notice each
 #   arm         * 32-bit ARM: built for armhf, and all tests under qemu-user that it can run
@@ -29,10 +31,11 @@ set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
-all="gcc clang without-x264 bare asan tsan valgrind want abi documents fuzz mutation arm coverage analysis soak clock"
+all="gcc clang without-x264 bare asan tsan valgrind want abi documents hosts fuzz mutation arm coverage analysis"
+all="$all soak clock"
 case ${1:-} in
 --all) stages=$all ;;
-'') stages="gcc clang without-x264 bare asan tsan valgrind want abi documents clock" ;;
+'') stages="gcc clang without-x264 bare asan tsan valgrind want abi documents hosts clock" ;;
 *) stages=$* ;;
 esac
 for name in $stages; do
@@ -61,6 +64,20 @@ need_packages gcc g++ meson ninja-build pkg-config libx264-dev libvpx-dev libyuv
     python3 binutils procps systemd
 need_packages clang libclang-rt-14-dev abigail-tools doxygen gcovr clang-format clang-tidy cppcheck \
     binutils-arm-linux-gnueabihf || :
+# need COMMAND PACKAGE...: Debian's packages, unless the command came from elsewhere.
+need() {
+    command=$1
+    shift
+    command -v "$command" >/dev/null || need_packages "$@" || :
+}
+case " $* " in
+*' --all '* | *' hosts '*)
+    need go golang-go
+    need cargo cargo
+    need node nodejs npm
+    need_packages python3-numpy python3-setuptools python3-wheel python3-venv python3-pip mypy || :
+    ;;
+esac
 mkdir -p build
 fetch_promtool
 passed=0 failed=0 skipped=0
@@ -70,7 +87,7 @@ passed=0 failed=0 skipped=0
 # directory STAGE: where it is built, as $dir.
 directory() {
     case $1 in
-    valgrind | want | abi | documents | mutation | soak | clock) dir=build/gcc ;;
+    valgrind | want | abi | documents | hosts | mutation | soak | clock) dir=build/gcc ;;
     *) dir=build/$1 ;;
     esac
 }
@@ -89,7 +106,7 @@ ready() {
     directory "$1"
     goals="all test-programs"
     case $1 in
-    gcc | valgrind | want | abi | documents | mutation | soak | clock) configure ;;
+    gcc | valgrind | want | abi | documents | hosts | mutation | soak | clock) configure ;;
     clang) CC=clang configure ;;
     without-x264) configure -Dx264=disabled ;;
     bare) configure -Dx264=disabled -Dvpx=disabled -Dseccomp=disabled ;;
@@ -205,6 +222,17 @@ coverage() {
     figure=$(tail -n 1 "$dir.log")
 }
 
+# What each was run with stands in its figure.
+hosts() {
+    figures=
+    for language in tests/hosts/*.sh; do
+        figure=
+        told "$language" "$dir"
+        figures="$figures${figures:+${figure:+; }}$figure"
+    done
+    figure=$figures
+}
+
 stage() {
     case $1 in
     gcc) run plain --no-suite clock --no-suite once --no-suite want --no-suite abi ;;
@@ -224,6 +252,7 @@ stage() {
         told python3 tests/faults.py . build/faults
         ;;
     coverage) coverage ;;
+    hosts) hosts ;;
     analysis) told tests/analysis.sh "$dir" ;;
     soak) finish_soak ;;
     esac
