@@ -12,6 +12,13 @@ struct culvert_config play_config(const struct codec *codec)
     return config;
 }
 
+culvert_session play_open(const struct codec *codec)
+{
+    struct culvert_config config = stream_config(codec->id, CULVERT_POLICY_BLOCK);
+    config.slots = 16;
+    return stream_open_with(codec, &config);
+}
+
 void play_submit(culvert_session session, uint32_t number, uint32_t flags)
 {
     ck_assert_int_eq(stream_submit(session, WIDTH, HEIGHT, PTS(number), number, flags), 0);

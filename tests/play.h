@@ -28,6 +28,8 @@
 
 /* 16 slots and the policy BLOCK, so that every frame is seen; stills and floor as they are by default. */
 struct culvert_config play_config(const struct codec *codec);
+/* A session of as many slots, where nothing is inserted or dropped that was not asked for. */
+culvert_session play_open(const struct codec *codec);
 
 /* The frame of this number, at 64x48 or at another size; and the picture submitted before, once more. */
 void play_submit(culvert_session session, uint32_t number, uint32_t flags);
