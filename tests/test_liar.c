@@ -483,93 +483,6 @@ START_TEST(memory_for_packets_that_is_none_or_too_short_ends_the_session)
 }
 END_TEST
 
-/* ---- Watching ---------------------------------------------------------------------------------------------------- */
-
-static void *answer_watch(void *unused)
-{
-    struct wire_parcel parcel;
-    struct wire_watched watched = {.config = raw_config(CULVERT_POLICY_LATEST)};
-    int ends[2];
-    liar_accept(&liar, WIRE_WATCH, &parcel);
-    watched.config.max_width = watched.config.max_height = 256;
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    liar.data = ends[1];
-    wire_send(liar.control, WIRE_WATCHED, &watched, sizeof watched, &ends[0], 1);
-    close(ends[0]);
-    return unused;
-}
-
-static culvert_session watch(void)
-{
-    culvert_session session = 0;
-    char why[256] = "";
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, answer_watch, NULL), 0);
-    const int result = culvert_watch(liar.endpoint, "any", &session, why, sizeof why);
-    pthread_join(thread, NULL);
-    ck_assert_msg(result == 0, "%s", why);
-    return session;
-}
-
-static void send_copy(uint64_t frame, uint64_t bytes, uint64_t offset, uint8_t fill)
-{
-    static struct wire_copy copy;
-    copy.packet = liar_packet(&liar, frame).packet;
-    copy.bytes = bytes;
-    copy.offset = offset;
-    memset(copy.chunk, fill, sizeof copy.chunk);
-    ck_assert_int_eq(wire_send(liar.data, WIRE_COPY, &copy, sizeof copy, NULL, 0), 0);
-}
-
-START_TEST(a_packet_whose_pieces_come_apart_is_whole)
-{
-    const culvert_session session = watch();
-    send_copy(1, 100, 0, 'a');
-    send_copy(2, WIRE_CHUNK + 100, 0, 'b');
-    ck_assert_int_eq(stream_receive(session, 2000).result, 0);
-    ck_assert_int_eq(stream_receive(session, 0).result, CULVERT_E_AGAIN);
-    send_copy(2, WIRE_CHUNK + 100, WIRE_CHUNK, 'c');
-    const struct stream_unit unit = stream_receive(session, 2000);
-    ck_assert_int_eq(unit.result, 0);
-    ck_assert_uint_eq(unit.bytes, WIRE_CHUNK + 100);
-    for (size_t i = 0; i < unit.bytes; i++)
-        ck_assert_uint_eq(unit.data[i], i < WIRE_CHUNK ? 'b' : 'c');
-    ck_assert_uint_eq(stream_stats(session).packets, 2);
-    ck_assert_uint_eq(stream_stats(session).bytes, WIRE_CHUNK + 200);
-    ck_assert_int_eq(culvert_finish(session), CULVERT_E_UNSUPPORTED);
-    culvert_close(session);
-}
-END_TEST
-
-static const struct {
-    uint64_t bytes, offset;
-} pieces[] = {
-    {UINT64_MAX, 0}, {UINT64_MAX, UINT64_MAX}, {100, 101}, {1 << 20, 0}, {1 << 20, 1 << 19}, {0, 1},
-};
-
-START_TEST(a_piece_that_cannot_be_ends_the_watching)
-{
-    const culvert_session session = watch();
-    send_copy(1, WIRE_CHUNK + 100, 0, 'a');
-    send_copy(1, pieces[_i].bytes, pieces[_i].offset, 'b');
-    ck_assert_int_lt(last_word(session), 0);
-    culvert_close(session);
-}
-END_TEST
-
-START_TEST(a_packet_that_changes_its_size_between_pieces_is_left_out)
-{
-    const culvert_session session = watch();
-    send_copy(1, WIRE_CHUNK + 100, 0, 'a');
-    send_copy(1, WIRE_CHUNK + 5000, WIRE_CHUNK, 'b');
-    send_copy(2, 100, 0, 'c');
-    const struct stream_unit unit = stream_receive(session, 2000);
-    ck_assert_int_eq(unit.result, 0);
-    ck_assert_uint_eq(unit.bytes, 100);
-    culvert_close(session);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("liar");
@@ -587,10 +500,5 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tcase, begin, end);
     tcase_add_loop_test(tcase, an_answer_that_cannot_be_opens_nothing, 0, ANSWERS);
     tcase_add_loop_test(tcase, memory_for_packets_that_is_none_or_too_short_ends_the_session, 0, 2);
-    tcase = add_case(suite, "watcher");
-    tcase_add_checked_fixture(tcase, begin, end);
-    tcase_add_test(tcase, a_packet_whose_pieces_come_apart_is_whole);
-    tcase_add_test(tcase, a_packet_that_changes_its_size_between_pieces_is_left_out);
-    add_rows(tcase, a_piece_that_cannot_be_ends_the_watching, pieces);
     return suite;
 }
