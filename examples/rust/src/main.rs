@@ -46,8 +46,10 @@ fn play(session: &Session, seconds: u32) -> Result<(), culvert::Error> {
 
 /// The network: packets are written from where they lie.
 fn send(session: &Session, mut output: impl Write) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut units = 0;
     for unit in session.packets(WAIT_FOREVER) {
         let unit = unit?;
+        units += 1;
         output.write_all(&unit)?;
         let packet = unit.packet();
         if packet.flags.contains(PacketFlags::EPOCH) {
@@ -55,6 +57,7 @@ fn send(session: &Session, mut output: impl Write) -> Result<(), Box<dyn Error +
             eprintln!("{seconds:6.2} s: {}x{}", packet.width, packet.height);
         }
     }
+    eprintln!("{units} access units");
     Ok(output.flush()?)
 }
 

@@ -209,7 +209,7 @@ fn an_outcome_that_is_not_waited_for_is_a_timeout_and_its_frame_was_taken() {
         ..config(Codec::H264)
     };
     let session = Session::open(&slow).expect("a session opens");
-    let (large, pixels) = (frame(0, Format::I420, 640, 480), i420(0, 640, 480));
+    let (large, pixels) = (frame(0, Format::I420, 256, 240), i420(0, 256, 240));
     let millisecond = Duration::from_millis(1);
     let mut unit = Vec::new();
     assert_eq!(
