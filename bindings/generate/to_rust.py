@@ -15,9 +15,9 @@ NAMES = {
 }
 VARIANTS = {'CULVERT_FORMAT_0RGB1555': 'Xrgb1555'}  # a name does not begin with a digit
 PATHS = {
-    'culvert_commit': 'Lease::commit', 'culvert_abandon': 'Lease', 'culvert_release': 'Peek', 'culvert_open':
-    'Session::open', 'culvert_list': 'list', 'culvert_has_codec': 'has_codec', 'culvert_config_defaults':
-    'Config::default', 'culvert_log_level': 'log::set_level', 'culvert_log_read': 'log::read',
+    'culvert_commit': 'Lease::commit', 'culvert_abandon': 'Lease', 'culvert_release': 'Peek',
+    'culvert_list': 'list', 'culvert_has_codec': 'has_codec', 'culvert_config_defaults': 'Config::default',
+    'culvert_log_level': 'log::set_level', 'culvert_log_read': 'log::read',
 }
 OUTPUTS = ('culvert_packet', 'culvert_latency', 'culvert_stats', 'culvert_listing')
 UNSEEN = ('size', 'reserved')
@@ -37,9 +37,9 @@ def rust_type(kind):
     kind = kind.replace('struct ', '').strip()
     if kind.endswith('*'):
         pointed = kind[:-1].strip()
-        constant = pointed.startswith('const ') or pointed.endswith('const')
-        inner = pointed.removeprefix('const ') if not pointed.endswith('*') else pointed
-        return ('*const ' if constant and '*' not in pointed else '*mut ') + rust_type(inner)
+        if pointed.startswith('const ') and not pointed.endswith('*'):
+            return '*const ' + rust_type(pointed.removeprefix('const '))
+        return '*mut ' + rust_type(pointed)
     return TYPES.get(kind, kind)
 
 
@@ -58,19 +58,25 @@ def doc(text, indent=''):
 
 
 def sentence(text):
-    return text[:1].upper() + text[1:] + ('' if text.endswith('.') else '.')
+    """With a full stop, and a capital where it does not begin with a library's name."""
+    begun = text if re.match('x264|libvpx', text) else text[:1].upper() + text[1:]
+    return begun + ('' if text.endswith('.') else '.')
 
 
 # ---- culvert-sys -----------------------------------------------------------------------------------------------------
+
+
+def sys_constant(comment, one, kind):
+    return doc(escaped(comment)) + f'pub const {one.name}: {kind} = {one.value};\n'
 
 
 def sys_constants(model):
     for enum in model.enums:
         kind = 'c_int' if enum.name == 'culvert_result' else 'u32'
         yield doc(escaped(enum.comment or INTRODUCTIONS[enum.name])) + f'pub type {enum.name} = {kind};\n'
-        yield from (doc(escaped(one.comment)) + f'pub const {one.name}: {enum.name} = {one.value};\n' for one in enum.members)
+        yield from (sys_constant(one.comment, one, enum.name) for one in enum.members)
     yield '/// What calls return when they fail.\npub type culvert_error = c_int;\n'
-    yield from (doc(escaped(one.text)) + f'pub const {one.name}: culvert_error = {one.value};\n' for one in model.errors)
+    yield from (sys_constant(one.text, one, 'culvert_error') for one in model.errors)
     for one in model.numbers:
         kind = 'i64' if one.value < -2**31 else 'i32' if one.value < 0 else 'u32'
         value = {-2**63: 'i64::MIN', 2**32 - 1: 'u32::MAX'}.get(one.value, one.value)
@@ -82,9 +88,11 @@ def sys_struct(struct):
     fields = ''
     for one in struct.fields:
         kind = rust_type(one.kind)
+        kind = f'[{kind}; {one.count}]' if one.count else kind
         comment = one.comment or {'size': 'Bytes of the struct as the caller knows it.'}.get(one.name, 'Reserved.')
-        fields += doc(escaped(comment), '    ') + f'    pub {one.name}: {f"[{kind}; {one.count}]" if one.count else kind},\n'
-    return (f'\n{doc(escaped(struct.comment))}#[repr(C)]\n#[derive(Clone, Copy, Debug)]\npub struct {struct.name} {{\n{fields}}}\n'
+        fields += doc(escaped(comment), '    ') + f'    pub {one.name}: {kind},\n'
+    return (f'\n{doc(escaped(struct.comment))}#[repr(C)]\n#[derive(Clone, Copy, Debug)]\n'
+            f'pub struct {struct.name} {{\n{fields}}}\n'
             f'const _: () = assert!(size_of::<{struct.name}>() == {struct.size});\n')
 
 
@@ -209,7 +217,7 @@ def meaning(one, enum):
 
 
 def record_field(model, struct, one):
-    """(type, from C, to C) of a field; {x} is the expression that is converted."""
+    """(type, from C, to C) of a field: the expressions that convert it, the last one of what goes in alone."""
     enum, output = enum_of(model, one), struct.name in OUTPUTS
     if enum and enum.is_flags:
         return type_name(enum.name), f'{type_name(enum.name)}(raw.{one.name})', f'record.{one.name}.bits()'
@@ -231,25 +239,34 @@ def record(model, struct, speak):
     name = type_name(struct.name)
     shown = [one for one in struct.fields if one.name not in UNSEEN]
     kinds = {one.name: record_field(model, struct, one) for one in shown}
-    fields = ''.join(doc(sentence(speak(meaning(one, enum_of(model, one)), one.count)), '    ') + f'    pub {one.name}: {kinds[one.name][0]},\n' for one in shown)
-    compared = 'Clone, Debug, PartialEq, Eq' if 'String' in str(kinds) else 'Clone, Copy, Debug, PartialEq, Eq'
+    fields = ''
+    for one in shown:
+        comment = speak(meaning(one, enum_of(model, one)), one.count)
+        fields += doc(sentence(comment), '    ') + f'    pub {one.name}: {kinds[one.name][0]},\n'
+    output = struct.name in OUTPUTS
+    closed = '#[non_exhaustive]\n' if output else ''
+    compared = f'Clone, {"" if "String" in fields else "Copy, "}Debug, PartialEq, Eq'
     text = (f'\n{doc(speak(struct.comment))}#[doc(alias = "{struct.name}")]\n#[derive({compared})]\n'
-            + ('#[non_exhaustive]\n' if struct.name in OUTPUTS else '') + f'pub struct {name} {{\n{fields}}}\n')
+            f'{closed}pub struct {name} {{\n{fields}}}\n')
     if struct.name != 'culvert_frame':
-        text += (f'\nimpl From<&sys::{struct.name}> for {name} {{\n    fn from(raw: &sys::{struct.name}) -> Self {{\n'
-                 '        Self {\n' + ''.join(f'            {one.name}: {kinds[one.name][1]},\n' for one in shown)
-                 + '        }\n    }\n}\n')
-    if struct.name not in OUTPUTS:
+        text += from_raw(struct.name, name, {one.name: kinds[one.name][1] for one in shown})
+    if not output:
         text += to_raw(struct.name, name, {one.name: kinds[one.name][2] for one in shown})
     return text
+
+
+def from_raw(struct, name, expressions):
+    rows = ''.join(f'            {field}: {expression},\n' for field, expression in expressions.items())
+    return (f'\nimpl From<&sys::{struct}> for {name} {{\n    fn from(raw: &sys::{struct}) -> Self {{\n        Self {{\n'
+            f'{rows}        }}\n    }}\n}}\n')
 
 
 def to_raw(struct, name, expressions):
     rows = ''.join(f'{field}: {expression},\n' for field, expression in expressions.items())
     rows = textwrap.indent(rows + '..Default::default()\n', ' ' * 12)
     if '?' not in rows:
-        return (f'\nimpl From<&{name}> for sys::{struct} {{\n    fn from(record: &{name}) -> Self {{\n        Self {{\n{rows}'
-                '        }\n    }\n}\n')
+        return (f'\nimpl From<&{name}> for sys::{struct} {{\n    fn from(record: &{name}) -> Self {{\n        Self {{\n'
+                f'{rows}        }}\n    }}\n}}\n')
     return (f'\nimpl TryFrom<&{name}> for sys::{struct} {{\n    type Error = Error;\n\n'
             f'    fn try_from(record: &{name}) -> Result<Self, Error> {{\n        Ok(Self {{\n'
             f'{rows}        }})\n    }}\n}}\n')
@@ -270,9 +287,10 @@ def errors(model):
     variants = ''.join(doc(sentence(one.text), '    ') + f'    #[doc(alias = "{one.name}")]\n    '
                        f'{camel(one.name.removeprefix("CULVERT_E_"))}(Box<str>),\n' for one in model.errors)
     return (BANNER + '\nuse culvert_sys as sys;\n\n'
-            '/// What went wrong, with the line in which the library says it of this call; `""` where it says no more.\n'
+            '/// What went wrong, with the library\'s line about this very call; `""` where it says no more.\n'
             '#[doc(alias = "culvert_error")]\n#[derive(Clone, Debug, PartialEq, Eq)]\n#[non_exhaustive]\n'
-            f'pub enum Error {{\n{variants}    /// One of a later version, with its number.\n    Other(i32, Box<str>),\n}}\n\n'
+            f'pub enum Error {{\n{variants}'
+            '    /// One of a later version, with its number.\n    Other(i32, Box<str>),\n}\n\n'
             'impl Error {\n    pub(crate) fn new(code: i32, line: Box<str>) -> Self {\n        match code {\n'
             + rows(lambda name, one: f'sys::{one.name} => Self::{name}(line),', ' ' * 12)
             + '            code => Self::Other(code, line),\n        }\n    }\n\n'

@@ -10,13 +10,13 @@ pub enum Codec {
     #[default]
     #[doc(alias = "CULVERT_CODEC_DEFAULT")]
     Default = 0,
-    /// X264.
+    /// x264.
     #[doc(alias = "CULVERT_CODEC_H264")]
     H264 = 1,
-    /// Libvpx.
+    /// libvpx.
     #[doc(alias = "CULVERT_CODEC_VP8")]
     Vp8 = 2,
-    /// Libvpx, profile 0.
+    /// libvpx, profile 0.
     #[doc(alias = "CULVERT_CODEC_VP9")]
     Vp9 = 3,
     /// No compression; for tests and measurements of everything else. See

@@ -2,7 +2,7 @@
 
 use culvert_sys as sys;
 
-/// What went wrong, with the line in which the library says it of this call; `""` where it says no more.
+/// What went wrong, with the library's line about this very call; `""` where it says no more.
 #[doc(alias = "culvert_error")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
