@@ -1,5 +1,6 @@
 #!/bin/sh
-# culvert from Rust, as TAP: rust.sh BUILDDIR. Crates are built below BUILDDIR; nothing is fetched.
+# culvert from Rust, as TAP: rust.sh BUILDDIR. Crates are built below BUILDDIR; nothing is fetched. STORM_CHANGES and
+# STORM_SEED in the environment make another storm.
 set -u
 build=$(realpath "$1")
 root=$(realpath "$(dirname "$0")/../..")
@@ -27,8 +28,11 @@ each() {
     done
 }
 
+daemon=
+trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$dir"' EXIT
+
 # through_culvertd COMMAND...: with a daemon at $endpoint, whose workers do not die. (Of a session that was closed, which
-# it calls 0, it kills the worker when that takes its time to end.)
+# it calls 0 then, it kills the worker when that takes its time to end.)
 through_culvertd() {
     rm -f socket
     "$CULVERTD" --socket "$dir/socket" --crash-dir "$dir" --hang 60000 2>daemon.log &
@@ -42,6 +46,7 @@ through_culvertd() {
     status=$?
     kill $daemon
     wait $daemon || no "culvertd ended with status $?: $(cat daemon.log)" || return 1
+    daemon=
     [ $status -eq 0 ] && ! grep -E 'session [1-9][0-9]* .*(died|cut off|no life)' daemon.log
 }
 
@@ -50,7 +55,7 @@ tested_there() { CULVERT_TEST_ENDPOINT=$endpoint carry test bindings/rust --test
 # The example says how many access units it has sent; as many pictures come of them.
 streamed() {
     carry run examples/rust -- "$dir/out.h264" 3 "$@" 2>sizes || no "$(cat sizes)" || return 1
-    ffmpeg -nostdin -v error -f h264 -i out.h264 -fps_mode passthrough -autoscale 0 -f null -progress - - >progress 2>said
+    ffmpeg -nostdin -v error -f h264 -i out.h264 -fps_mode passthrough -autoscale 0 -progress progress -f null - 2>said
     [ ! -s said ] || no "ffmpeg says: $(cat said)" || return 1
     sent=$(sed -n 's/ access units$//p' sizes) decoded=$(sed -n 's/^frame=//p' progress | tail -n 1)
     [ "$(grep -c ' s: ' sizes)" -eq 3 ] && [ "$sent" -gt 3 ] && [ "$sent" = "$decoded" ] ||
