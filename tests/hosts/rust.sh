@@ -31,8 +31,8 @@ each() {
 daemon=
 trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$dir"' EXIT
 
-# through_culvertd COMMAND...: with a daemon at $endpoint, whose workers do not die. (Of a session that was closed, which
-# it calls 0 then, it kills the worker when that takes its time to end.)
+# through_culvertd COMMAND...: with a daemon at $endpoint, whose workers do not die. (Of a session that was closed, and
+# is 0 to it then, it kills the worker when that takes its time to end.)
 through_culvertd() {
     rm -f socket
     "$CULVERTD" --socket "$dir/socket" --crash-dir "$dir" --hang 60000 2>daemon.log &
