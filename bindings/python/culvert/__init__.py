@@ -1,0 +1,127 @@
+"""Low-latency video encoding for cloud gaming: raw frames go in, access units come out.
+
+    with culvert.open(culvert.Config(fps=60)) as session:
+        while game_runs():
+            session.submit(culvert.Frame(culvert.Format.BGRA, width, height), pixels)
+            for packet in session.ready():
+                send(packet.data)
+
+Pixels are anything with the buffer protocol, and are touched only inside the call that was given them.
+"""
+from .codecs import codec_version, has_codec, version
+from .constants import (
+    ABI_VERSION,
+    Codec,
+    ConfigFlag,
+    Filter,
+    Flip,
+    Floor,
+    Format,
+    FrameFlag,
+    LogSeverity,
+    Matrix,
+    NEVER,
+    PTS_NOW,
+    PacketFlag,
+    Policy,
+    Profile,
+    Range,
+    Resize,
+    Result,
+    SPEED_SLOWEST,
+    __version__,
+)
+from .daemon import list_sessions, watch
+from .errors import (
+    AgainError,
+    ArgumentError,
+    BufferError,
+    BusyError,
+    CodecError,
+    CrashedError,
+    CulvertError,
+    DeniedError,
+    FinishedError,
+    GoneError,
+    HandleError,
+    LevelError,
+    LimitError,
+    MemoryError,
+    OptionError,
+    PtsError,
+    RangeError,
+    SizeError,
+    SystemCallError,
+    TimeoutError,
+    UnsupportedError,
+)
+from .lending import Lease, Peek
+from .log import log_level, log_lines
+from .records import Config, Frame, Latency, Listing, Packet, Stats
+from .session import Control, Encoded, Session, config_defaults, open
+from .stream import Stream
+
+__all__ = [
+    'ABI_VERSION',
+    'AgainError',
+    'ArgumentError',
+    'BufferError',
+    'BusyError',
+    'Codec',
+    'CodecError',
+    'Config',
+    'ConfigFlag',
+    'Control',
+    'CrashedError',
+    'CulvertError',
+    'DeniedError',
+    'Encoded',
+    'Filter',
+    'FinishedError',
+    'Flip',
+    'Floor',
+    'Format',
+    'Frame',
+    'FrameFlag',
+    'GoneError',
+    'HandleError',
+    'Latency',
+    'Lease',
+    'LevelError',
+    'LimitError',
+    'Listing',
+    'LogSeverity',
+    'Matrix',
+    'MemoryError',
+    'NEVER',
+    'OptionError',
+    'PTS_NOW',
+    'Packet',
+    'PacketFlag',
+    'Peek',
+    'Policy',
+    'Profile',
+    'PtsError',
+    'Range',
+    'RangeError',
+    'Resize',
+    'Result',
+    'SPEED_SLOWEST',
+    'Session',
+    'SizeError',
+    'Stats',
+    'Stream',
+    'SystemCallError',
+    'TimeoutError',
+    'UnsupportedError',
+    '__version__',
+    'codec_version',
+    'config_defaults',
+    'has_codec',
+    'list_sessions',
+    'log_level',
+    'log_lines',
+    'open',
+    'version',
+    'watch',
+]
