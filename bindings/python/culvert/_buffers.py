@@ -85,11 +85,17 @@ def exported(source: Optional[Buffer], writable: bool = False) -> Iterator[Memor
     buffer = _PyBuffer()
     _get_buffer(source, byref(buffer), _STRIDES | (_WRITABLE if writable else 0))
     try:
-        dimensions = range(buffer.ndim)
-        shape, strides = [buffer.shape[each] for each in dimensions], [buffer.strides[each] for each in dimensions]
-        yield Memory(buffer.buf, buffer.len, shape, strides, buffer.itemsize)
+        yield _described(buffer)
     finally:
         _release_buffer(byref(buffer))
+
+
+def _described(buffer: _PyBuffer) -> Memory:
+    shape = [buffer.shape[each] for each in range(buffer.ndim)]
+    memory = Memory(buffer.buf, buffer.len, shape, [], buffer.itemsize)
+    # Some exporters, those of ctypes say, leave strides out where there are no gaps.
+    strides = [buffer.strides[each] for each in range(buffer.ndim)] if buffer.strides else memory.tight
+    return memory._replace(strides=strides)
 
 
 def contiguous(memory: Memory) -> Memory:

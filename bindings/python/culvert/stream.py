@@ -1,6 +1,8 @@
 """What packets come out of: a session, or one that is watched."""
 import asyncio
+import math
 import os
+import threading
 import time
 import weakref
 from ctypes import byref, c_int, c_size_t, c_uint32, c_void_p, create_string_buffer, sizeof, string_at
@@ -10,15 +12,16 @@ from typing import Any, Callable, Iterator, Optional, Tuple, Type, TypeVar
 from . import _abi
 from ._buffers import Buffer, contiguous, exported
 from ._library import TEXT_SIZE, check, library
-from .constants import Result
+from .constants import WAIT_FOREVER, Result
 from .errors import AgainError, BufferError
 from .lending import Peek
 from .records import Packet, Stats
 
 Self = TypeVar('Self', bound='Stream')
 
-# Python handles no signal, Ctrl-C say, inside a call of C: waits are made of pieces of so many seconds.
+# The main thread handles no signal, Ctrl-C say, inside a call of C: its waits are made of pieces of so many seconds.
 _PIECE = 0.1
+_LONGEST = (WAIT_FOREVER - 1) / 1000
 
 
 class Stream:
@@ -180,11 +183,15 @@ def _too_small(needed: int) -> BufferError:
 
 
 def _wait(call: Callable[[int], Any], timeout: Optional[float]) -> int:
-    """call(milliseconds) again and again, until it has something else to say than that it has waited in vain."""
+    """call(milliseconds), again and again until the timeout where one call is not to wait for so long."""
+    in_main = threading.current_thread() is threading.main_thread()
+    if timeout is None and not in_main:
+        return int(call(WAIT_FOREVER))
+    longest = _PIECE if in_main else _LONGEST
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        left = _PIECE if deadline is None else min(max(deadline - time.monotonic(), 0), _PIECE)
-        result = int(call(-int(-left * 1000 // 1)))
+        left = longest if deadline is None else min(max(deadline - time.monotonic(), 0), longest)
+        result = int(call(math.ceil(left * 1000)))
         if result != AgainError.code or deadline is not None and time.monotonic() >= deadline:
             return result
 
