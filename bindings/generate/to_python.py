@@ -116,7 +116,8 @@ class OpenEnum(IntEnum):
 
 def errors(model, say):
     yield MARK
-    yield '"""One exception for each CULVERT_E_ of culvert.h."""\nimport builtins\nfrom typing import ClassVar, Dict, Type\n'
+    yield '"""One exception for each CULVERT_E_ of culvert.h."""\n'
+    yield 'import builtins\nfrom typing import ClassVar, Dict, Type\n'
     yield ERROR_BASE
     for one in model.errors:
         builtin = BUILTINS.get(one.name.removeprefix('CULVERT_E_'), 'RuntimeError')
@@ -178,7 +179,8 @@ def abi_body(model):
     for struct in model.structs:
         yield f'\n\nclass {class_name(struct.name)}(Structure):\n    _fields_ = [\n'
         yield ''.join(f"        ('{one.name}', {raw_kind(one)}),\n" for one in struct.fields) + '    ]\n'
-    yield '\n\n#: Bytes of each struct, and where its fields are.\nLAYOUTS: Dict[Type[Structure], Tuple[int, Dict[str, int]]] = {\n'
+    yield '\n\n#: Bytes of each struct, and where its fields are.\n'
+    yield 'LAYOUTS: Dict[Type[Structure], Tuple[int, Dict[str, int]]] = {\n'
     for struct in model.structs:
         yield f'    {class_name(struct.name)}: (\n        {struct.size},\n        {{\n'
         yield ''.join(f"            '{one.name}': {one.offset},\n" for one in struct.fields) + '        },\n    ),\n'
@@ -247,6 +249,17 @@ class Entry:
         return 'Tuple[int, ...]' if self.field.count else 'int'
 
     @property
+    def spoken(self):
+        """The comment, of what is one value here, or only as long as it is used."""
+        text = self.comment.removesuffix('; unused ones INT64_MIN')
+        return text.replace('0/0', '0') if self.fraction else text
+
+    def says_its_type(self, say):
+        """Whether the comment says no more than the type does."""
+        parts = say(self.comment).split(', ')
+        return not self.comment or self.type in parts and all(part.isidentifier() for part in parts)
+
+    @property
     def default(self):
         """What means a default to the library: zero, in whatever type; nothing where there is no zero."""
         if self.name == 'pts':
@@ -290,8 +303,8 @@ def entries(struct, model):
 def fields(listed, say, with_defaults):
     said = None
     for one in listed:
-        if one.comment and one.comment != said and say(one.comment) != one.type:
-            yield say.remark(one.comment)
+        if one.comment != said and not one.says_its_type(say):
+            yield say.remark(one.spoken)
         said = one.comment
         yield f'    {one.name}: {one.input_type + one.default if with_defaults else one.type}\n'
 
@@ -310,8 +323,8 @@ def input_record(struct, model, say):
 def reader(name, listed, data=False):
     taken, passed = (', data: Data', '            data,\n') if data else ('', '')
     result = f"'{name}[Data]'" if data else f"'{name}'"
-    return (f'\n    @classmethod\n    def of(cls, raw: _abi.{name}{taken}) -> {result}:\n        return cls(\n{passed}' +
-            ''.join(f'            {one.read},\n' for one in listed) + '        )\n')
+    head = f'\n    @classmethod\n    def of(cls, raw: _abi.{name}{taken}) -> {result}:\n        return cls(\n'
+    return head + passed + ''.join(f'            {one.read},\n' for one in listed) + '        )\n'
 
 
 def output_record(struct, model, say, data=False):

@@ -24,7 +24,8 @@ lacks() {
     black | mypy | pyflakes) ! "$python" -m "$1" --version >/dev/null 2>&1 ;;
     wheel)
         missing="there is no pip, setuptools, venv or wheel for Python"
-        ! "$python" -c 'import pip, setuptools, venv, wheel' 2>/dev/null
+        found='all(map(importlib.util.find_spec, ("pip", "setuptools", "venv", "wheel")))'
+        ! "$python" -c "import importlib.util, sys; sys.exit(not $found)"
         ;;
     *) ! command -v "$1" >/dev/null ;;
     esac

@@ -190,7 +190,7 @@ class Frame:
     rotation: int = 0
     #: Flip, after the rotation
     flip: Flip = Flip(0)
-    #: display aspect of the picture as shown, 4/3 say, each to 65535; 0/0: square pixels
+    #: display aspect of the picture as shown, 4/3 say, each to 65535; 0: square pixels
     aspect: Union[int, Fraction] = 0
     #: Matrix, for I420 and NV12
     matrix: Matrix = Matrix.BT601
@@ -242,9 +242,8 @@ class Packet(Generic[Data]):
     #: pixels that a decoder yields: even, the visible ones and padding
     coded_width: int
     coded_height: int
-    #: display aspect of the visible part, never 0/0
+    #: display aspect of the visible part, never 0
     aspect: Fraction
-    #: Matrix, Range
     matrix: Matrix
     range: Range
     #: H.273 ColourPrimaries and TransferCharacteristics; 2: not declared
@@ -267,7 +266,7 @@ class Packet(Generic[Data]):
     #: frames that it refers to, to 3; 0 for a key frame, for a slice that is not the last, and where the codec chooses
     #: unseen: VP8 and VP9 with neither references nor layers
     references: int
-    #: the pts of their packets; unused ones INT64_MIN
+    #: the pts of their packets
     reference: Tuple[int, ...]
 
     @classmethod
