@@ -66,7 +66,7 @@ the_example_streams() { streams; }
 the_example_streams_through_culvertd() {
     "$CULVERTD" --socket "$dir/socket" --crash-dir "$dir" 2>daemon.log &
     daemon=$!
-    until [ -S socket ]; do
+    until grep -q 'info: ready' daemon.log; do
         kill -0 "$daemon" || no "$(cat daemon.log)" || return 1
         sleep 0.05
     done

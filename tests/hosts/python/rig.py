@@ -77,17 +77,26 @@ def eventually(condition: Any) -> bool:
     return False
 
 
+def read(path: str) -> str:
+    with open(path, encoding='utf-8') as file:
+        return file.read()
+
+
 @contextlib.contextmanager
 def culvertd(*options: str) -> Iterator[str]:
     """The endpoint of a daemon that lives as long as the block."""
     with tempfile.TemporaryDirectory(prefix='culvert-') as directory:
-        path = os.path.join(directory, 's')
-        with open(os.path.join(directory, 'log'), 'wb') as log:
-            program = os.environ.get('CULVERTD', 'culvertd')
-            daemon = subprocess.Popen([program, '--socket', path, '--crash-dir', directory, *options], stderr=log)
+        path, log = os.path.join(directory, 's'), os.path.join(directory, 'log')
+        command = [os.environ.get('CULVERTD', 'culvertd'), '--socket', path, '--crash-dir', directory]
+        with open(log, 'wb') as file:
+            daemon = subprocess.Popen([*command, '--hang', '60000', *options], stderr=file)
         try:
-            if not eventually(lambda: os.path.exists(path) or daemon.poll() is not None) or daemon.poll() is not None:
-                raise RuntimeError(f'{program} does not start')
+            # The socket is there a moment before it listens.
+            if (
+                not eventually(lambda: 'info: ready' in read(log) or daemon.poll() is not None)
+                or daemon.poll() is not None
+            ):
+                raise RuntimeError(f'{command[0]} does not start: {read(log)}')
             yield f'unix:{path}'
         finally:
             daemon.send_signal(signal.SIGTERM)

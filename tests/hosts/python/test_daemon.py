@@ -1,7 +1,8 @@
 """Through a culvertd of the tests' own: lists, copies, and deaths that a session survives."""
+import itertools
 import os
+import pwd
 import signal
-import time
 import unittest
 
 import culvert
@@ -79,20 +80,20 @@ class Daemon(unittest.TestCase):
         session = self.open(name='watched')
         rig.submit(session, 1)
         session.receive(rig.PATIENCE)
+        own, seen = {}, []
+
+        def is_seen(numbers=itertools.count(1)):
+            rig.submit(session, 1, first=next(numbers))
+            own.update((each.pts, each.data) for each in session.ready())
+            seen.extend(stream.ready())
+            return seen and seen[0].pts in own
+
         with culvert.watch(self.endpoint, 'watched') as stream:
             self.assertFalse(hasattr(stream, 'submit'))
-            seen = None
-            for number in range(1, 2000):
-                rig.submit(session, 1, first=number)
-                own = session.receive(rig.PATIENCE)
-                for seen in stream.ready():
-                    break
-                if seen:
-                    break
-                time.sleep(0.005)
-            self.assertTrue(seen.flags & PacketFlag.KEY)
-            self.assertLessEqual(seen.pts, own.pts)
+            self.assertTrue(rig.eventually(is_seen))
             self.assertGreaterEqual(stream.stats().packets, 1)
+        self.assertTrue(seen[0].flags & PacketFlag.KEY)
+        self.assertEqual(seen[0].data, own[seen[0].pts])
         with self.assertRaises(culvert.HandleError):
             culvert.watch(self.endpoint, 'nobody')
 
@@ -112,3 +113,17 @@ class Daemon(unittest.TestCase):
         with self.assertRaises(culvert.GoneError):
             session.receive(rig.PATIENCE)
         session.close()
+
+    def test_a_user_that_is_not_allowed_is_denied(self):
+        other = next(each.pw_name for each in pwd.getpwall() if each.pw_uid != os.getuid())
+        with rig.culvertd('--allow-uid', other) as endpoint:
+            with self.assertRaises(PermissionError) as caught:
+                culvert.open(rig.settings(endpoint=endpoint))
+        self.assertIsInstance(caught.exception, culvert.DeniedError)
+
+    def test_a_daemon_that_is_full_says_so(self):
+        with rig.culvertd('--sessions', '1') as endpoint:
+            with culvert.open(rig.settings(endpoint=endpoint)):
+                with self.assertRaises(culvert.LimitError) as caught:
+                    culvert.open(rig.settings(endpoint=endpoint))
+        self.assertIn('session', str(caught.exception))
