@@ -141,6 +141,9 @@ class Asynchronous(unittest.IsolatedAsyncioTestCase):
                 with self.assertRaises(asyncio.TimeoutError):
                     await asyncio.wait_for(session.receive_async(), 0.01)
             self.assertEqual(len(os.listdir('/proc/self/fd')), before)
+            again = session.fd()
+            self.assertFalse(asyncio.get_running_loop().remove_reader(again), 'the loop still knows the descriptor')
+            os.close(again)
             rig.submit(session, 1)
             self.assertEqual((await session.receive_async()).frame, 1)
 
