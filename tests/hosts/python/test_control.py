@@ -135,6 +135,10 @@ class Statistics(unittest.TestCase):
             with self.assertRaises(culvert.RangeError) as caught:
                 session.set_bitrate(0)
             self.assertEqual(session.error_text(), str(caught.exception))
+            session.finish()
+            with self.assertRaises(culvert.FinishedError) as caught:
+                session.set_bitrate(1000)
+            self.assertEqual(str(caught.exception), culvert.FinishedError.text)
 
 
 class Refusals(unittest.TestCase):

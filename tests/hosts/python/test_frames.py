@@ -5,10 +5,11 @@ import ctypes
 import mmap
 import sys
 import unittest
+from fractions import Fraction
 
 import culvert
 import rig
-from culvert import ArgumentError, ConfigFlag, Flip, Format, Frame, FrameFlag, PacketFlag, Result
+from culvert import ArgumentError, ConfigFlag, Flip, Format, Frame, FrameFlag, Matrix, PacketFlag, Range, Result
 from culvert._buffers import exported
 from rig import numpy
 
@@ -61,6 +62,13 @@ class Formats(unittest.TestCase):
         pixels = b''.join(rows) + bytes(WIDTH * HEIGHT // 2)
         made = coded(pixels, Frame(Format.I420, WIDTH, HEIGHT, flip=Flip.VERTICAL))
         self.assertEqual(made[: WIDTH * HEIGHT], b''.join(rows[::-1]))
+
+    def test_a_packet_has_the_colour_and_aspect_of_its_frame(self):
+        told = dict(matrix=Matrix.BT709, range=Range.FULL, aspect=Fraction(16, 9))
+        with rig.plain() as session:
+            session.submit(Frame(Format.I420, WIDTH, HEIGHT, **told), rig.noise(WIDTH * HEIGHT * 3 // 2))
+            packet = session.receive(rig.PATIENCE)
+        self.assertEqual({name: getattr(packet, name) for name in told}, told)
 
     def test_sizes_follow_the_game(self):
         sizes = [(256, 240), (320, 240), (368, 240), (512, 240), (640, 480)]
