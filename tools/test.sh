@@ -75,7 +75,8 @@ case " $* " in
     need go golang-go
     need cargo cargo
     need node nodejs npm
-    need_packages python3-numpy python3-setuptools python3-wheel python3-venv python3-pip mypy || :
+    need_packages python3-numpy python3-setuptools python3-wheel python3-venv python3-pip python3-build mypy pyflakes3 \
+        black || :
     ;;
 esac
 mkdir -p build
