@@ -1,6 +1,5 @@
-import { closeSync } from 'node:fs';
 import { checkIn } from './error.js';
-import { native, poll } from './native.js';
+import { closeDescriptor, native, poll } from './native.js';
 
 /**
  * Who waits for something of a session's. The event loop itself watches the session's descriptor: no thread sleeps on
@@ -40,7 +39,7 @@ export class Doorbell {
         this.#rest();
         // Out of the loop's epoll first, which would go on to watch a descriptor that has copies elsewhere.
         this.#watch?.close();
-        if (this.#fd >= 0) closeSync(this.#fd);
+        if (this.#fd >= 0) closeDescriptor(this.#fd);
         this.#watch = null;
     }
 

@@ -43,12 +43,16 @@ export const native = Object.fromEntries(
 if (native.culvert_abi_version() !== ABI_VERSION)
     throw new Error(`libculvert ${native.culvert_version()} has another ABI than this package: ${ABI_VERSION} is wanted`);
 
-// What is lent lies outside of every ArrayBuffer, and is reached by its address.
 const self = koffi.load(null);
+
+// What is lent lies outside of every ArrayBuffer, and is reached by its address.
 export const copyIn = self.func('memcpy', 'void *', ['uintptr_t', 'void *', 'size_t']);
 export const copyOut = self.func('memcpy', 'void *', ['void *', 'uintptr_t', 'size_t']);
 
-/** One that waits for nothing and nobody. */
+// Not by fs, which takes a descriptor that it did not open for a mistake.
+export const closeDescriptor = self.func('close', 'int', ['int']);
+
+/** Calls back, from the event loop, whenever a descriptor is readable. */
 export const poll = koffi.node.poll;
 
 // Koffi refuses the 257th call at once; more than libuv has threads wait in any case.

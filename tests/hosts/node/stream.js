@@ -59,8 +59,7 @@ const settings = {
     options: codec === Codec.NULL ? 'pixels=1' : '',
 };
 
-async function play(session, until) {
-    const draw = codec === Codec.NULL ? () => game.drawPlain((session.stats().submitted + 1) % 251) : () => game.draw();
+async function play(session, draw, until) {
     while (game.changes < until) {
         game.changeSize();
         for (let frames = 1 + Math.floor(random() * 4); frames > 0; frames--) await handOver(session, draw, random);
@@ -74,12 +73,12 @@ const endings = [
         await session.close();
     },
     // In the middle of it.
-    async (session, received) => {
-        const last = session.submit(game.draw()).catch(() => {});
+    async (session, received, { draw }) => {
+        const last = session.submit(draw()).catch(() => {});
         await Promise.all([session.close(), session.close(), last, received.catch(expect('CULVERT_E_HANDLE'))]);
     },
     // Forgotten: the session is closed when it is collected.
-    async (session, received, controller) => {
+    async (session, received, { controller }) => {
         controller.abort();
         await received.catch(expect('ABORT_ERR'));
     },
@@ -97,8 +96,9 @@ async function playOne() {
     const received = receiveAll(session, controller.signal);
     received.catch(() => {});
     totals.sessions++;
-    await play(session, Math.min(game.changes + 10 + Math.floor(random() * 30), changes));
-    await endings[Math.floor(random() * endings.length)](session, received, controller);
+    const draw = codec === Codec.NULL ? () => game.drawPlain((session.stats().submitted + 1) % 251) : () => game.draw();
+    await play(session, draw, Math.min(game.changes + 10 + Math.floor(random() * 30), changes));
+    await endings[Math.floor(random() * endings.length)](session, received, { controller, draw });
 }
 
 if (codec === Codec.VP8) writeSync(file, ivfHeader());
