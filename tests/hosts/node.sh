@@ -36,7 +36,7 @@ lacks() {
     case $1 in
     node18)
         missing="there is no Node.js of version 18 or later"
-        ! node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null
+        ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null
         ;;
     koffi)
         missing="koffi is not to be had"
@@ -129,8 +129,8 @@ the_page_says_what_is_so() {
 }
 
 the_types_take_what_is_right_and_refuse_what_is_not() {
-    node "$package/node_modules/typescript/bin/tsc" --strict --noEmit --target es2022 --module nodenext \
-        "$package/storm/types.ts"
+    (cd "$package" &&
+        node node_modules/typescript/bin/tsc --strict --noEmit --target es2022 --module nodenext storm/types.ts)
 }
 
 the_package_holds_what_it_needs() {

@@ -41,15 +41,21 @@ export function moving(width, height, time) {
     return { format: Format.XRGB8888, width, height, data };
 }
 
-/** Submits that many frames, with pts from first on, and returns the packets of all. */
-export async function encodeAll(session, frames) {
+/** The packets of a session as they come, and when its stream ended. */
+export function receiveAll(session) {
     const packets = [];
-    const received = (async () => {
+    const receive = async () => {
         for await (const packet of session) packets.push(packet);
-    })();
+    };
+    return { packets, ended: receive() };
+}
+
+/** Submits frames, and gives the packets of all. */
+export async function encodeAll(session, frames) {
+    const { packets, ended } = receiveAll(session);
     for (const frame of frames) await session.submit(frame);
     session.finish();
-    await received;
+    await ended;
     return packets;
 }
 
