@@ -61,7 +61,7 @@ export declare class PeekedPacket {
     private constructor();
     readonly bytes: number;
     get key(): boolean;
-    /** As Buffer.copy: as much as target has room for; returns how many bytes that was. CULVERT_E_HANDLE once released. */
+    /** As Buffer.copy: as much as target has room for; returns the bytes copied. CULVERT_E_HANDLE once released. */
     copy(target: Pixels, targetStart?: number, sourceStart?: number, sourceEnd?: number): number;
     /** Gives the packet back; a second call does nothing. */
     release(): void;

@@ -36,7 +36,7 @@ async function pace(frames, step) {
     }
 }
 
-/** What is sent of each packet; a slow reader is waited for, and meanwhile the newest frame takes the place of others. */
+/** What is sent of each packet. A slow reader is waited for; meanwhile the newest frame takes the place of others. */
 async function* units(session) {
     for await (const { data, epoch, flags, height, width } of session) {
         if (flags & PacketFlag.EPOCH) console.error(`epoch ${epoch}: ${width}x${height}`);
@@ -51,7 +51,7 @@ async function stream(output) {
         const played = pace(Number(seconds) * FPS, (time) => session.submitSync(draw(time)));
         await Promise.all([pipeline(units(session), output), played.then(() => session.finish())]);
         const { encoded, skipped, total } = session.stats();
-        console.error(`${encoded} frames encoded, ${skipped} skipped, ${total.p50} us from submit to packet at the median`);
+        console.error(`${encoded} frames encoded, ${skipped} skipped; half of the packets came within ${total.p50} us`);
     } finally {
         await session.close();
     }

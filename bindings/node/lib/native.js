@@ -41,7 +41,7 @@ export const native = Object.fromEntries(
 );
 
 if (native.culvert_abi_version() !== ABI_VERSION)
-    throw new Error(`libculvert ${native.culvert_version()} has another ABI than this package: ${ABI_VERSION} is wanted`);
+    throw new Error(`libculvert ${native.culvert_version()} has another ABI than this package, ${ABI_VERSION}`);
 
 const self = koffi.load(null);
 

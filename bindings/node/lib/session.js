@@ -99,7 +99,7 @@ export class Session {
         return new Lease(this.#handle, loan[0], address[0], size[0], geometry);
     }
 
-    /** Submits a frame and waits for its outcome, elsewhere: {result, packet}, a Result and the packet if there is one. */
+    /** Submits a frame and waits for its outcome, elsewhere: {result, packet}, a Result and the packet, if any. */
     async encode(frame, { timeout = 1000 } = {}) {
         const { packed, data } = pixelsOf(frame);
         integer('timeout', timeout);

@@ -77,7 +77,8 @@ test('statistics add up while a stream runs and when it ended', async () => {
         return stats;
     };
     const watch = setInterval(checked, 1);
-    const packets = await encodeAll(session, Array.from({ length: 40 }, (_, i) => ({ ...moving(320, 240, i), pts: i * 16667 })));
+    const frames = Array.from({ length: 40 }, (_, i) => ({ ...moving(320, 240, i), pts: i * 16667 }));
+    const packets = await encodeAll(session, frames);
     clearInterval(watch);
     const stats = checked();
     assert.deepEqual([stats.submitted, stats.settled, stats.queuedPackets], [40, 40, 0]);

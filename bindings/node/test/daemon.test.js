@@ -12,6 +12,7 @@ import { Codec, Session, list } from 'culvert';
 import { code, delayDuring, endpoint, moving, open, receiveAll, until } from './kit.js';
 
 const skip = endpoint === '' && 'there is no daemon';
+const needsProgram = { skip: !process.env.CULVERTD && 'there is no culvertd' };
 
 async function listed(name) {
     for await (const listing of list(endpoint)) if (listing.name === name) return listing;
@@ -97,33 +98,39 @@ test('a session whose encoder dies too often is CRASHED', { skip }, async () => 
     await session.close();
 });
 
-/** A daemon of this test's own. */
-async function daemon() {
+function answers(endpoint) {
+    return list(endpoint).next().then(() => true, () => false);
+}
+
+/** A daemon of one test's own, which ends with it at the latest. */
+async function daemon(context) {
     const directory = await mkdtemp(join(tmpdir(), 'culvert-node-'));
     const socket = join(directory, 'socket');
     const child = spawn(process.env.CULVERTD, ['--socket', socket, '--drain', '100'], { stdio: 'ignore' });
-    await until(() => existsSync(socket));
+    const ended = once(child, 'exit');
     const end = async () => {
-        const ended = once(child, 'exit');
         child.kill('SIGCONT');
         child.kill('SIGTERM');
         await ended;
-        await rm(directory, { recursive: true });
+        await rm(directory, { recursive: true, force: true });
     };
-    return { child, endpoint: `unix:${socket}`, end };
+    context.after(end);
+    const endpoint = `unix:${socket}`;
+    await until(() => existsSync(socket));
+    while (!(await answers(endpoint))) await sleep(10);
+    return { child, endpoint, end };
 }
 
-test('a daemon that does not answer holds up nothing', { skip: !process.env.CULVERTD && 'there is no culvertd' }, async () => {
-    const own = await daemon();
+test('a daemon that does not answer holds up nothing', needsProgram, async (context) => {
+    const own = await daemon(context);
     own.child.kill('SIGSTOP');
     const opening = () => assert.rejects(open({ endpoint: own.endpoint }), (error) => /GONE|TIMEOUT/.test(error.code));
     const { median, count } = await delayDuring(opening);
     assert.ok(count > 50 && median < 100, `${median} ms, ${count} times`);
-    await own.end();
 });
 
-test('a daemon that ends leaves its sessions GONE', { skip: !process.env.CULVERTD && 'there is no culvertd' }, async () => {
-    const own = await daemon();
+test('a daemon that ends leaves its sessions GONE', needsProgram, async (context) => {
+    const own = await daemon(context);
     const session = await open({ endpoint: own.endpoint });
     await session.submit(moving(64, 64, 0));
     assert.equal((await session.receive()).key, true);

@@ -118,7 +118,8 @@ test('what is written into the memory after submit is not in the picture', async
 test('packets follow the size of the game', async () => {
     const sizes = [[256, 240], [320, 240], [368, 240], [512, 240], [640, 480], [301, 233]];
     const session = await open({ warm: 1 });
-    const packets = await encodeAll(session, sizes.map(([width, height], i) => ({ ...moving(width, height, i), pts: i * 16667 })));
+    const frames = sizes.map(([width, height], i) => ({ ...moving(width, height, i), pts: i * 16667 }));
+    const packets = await encodeAll(session, frames);
     assert.deepEqual(packets.map(({ width, height }) => [width, height]), sizes);
     assert.deepEqual(packets.map(({ epoch }) => epoch), [1, 2, 3, 4, 5, 6]);
     assert.deepEqual([packets[5].codedWidth, packets[5].codedHeight], [302, 234]);
@@ -128,7 +129,8 @@ test('packets follow the size of the game', async () => {
 
 test('pts come back as they were, numbers or not', async () => {
     const session = await open();
-    const frames = [0, 1000n, 20000, BigInt(Number.MAX_SAFE_INTEGER) - 1n].map((pts, i) => ({ ...moving(64, 64, i), pts }));
+    const times = [0, 1000n, 20000, BigInt(Number.MAX_SAFE_INTEGER) - 1n];
+    const frames = times.map((pts, i) => ({ ...moving(64, 64, i), pts }));
     const packets = await encodeAll(session, frames);
     assert.deepEqual(packets.map(({ pts }) => pts), frames.map(({ pts }) => Number(pts)));
     assert.deepEqual(packets.map(({ frame }) => frame), [1, 2, 3, 4]);

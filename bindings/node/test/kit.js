@@ -70,7 +70,7 @@ export async function until(condition, milliseconds = 20000) {
         if (Date.now() > deadline) throw new Error(`not within ${milliseconds} ms: ${condition}`);
 }
 
-/** How late the event loop was at the median while a task was awaited, in milliseconds, and how often that was looked at. */
+/** How late the event loop was at the median while a task was awaited, in milliseconds, and of how many times. */
 export async function delayDuring(task) {
     const delay = monitorEventLoopDelay({ resolution: 1 });
     delay.enable();

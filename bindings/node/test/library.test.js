@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import * as culvert from 'culvert';
 import { CulvertError, Codec, LogSeverity } from 'culvert';
@@ -6,7 +7,10 @@ import { ERRORS } from '../lib/header.js';
 import { native } from '../lib/native.js';
 import { code, open } from './kit.js';
 
-test('the library says its version', () => assert.match(culvert.version, /^\d+\.\d+\.\d+$/));
+test('the package has the version of the library', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url)));
+    assert.equal(culvert.version, version);
+});
 
 test('every error has the name and the text that the library gives it', () => {
     assert.ok(ERRORS.length >= 20);

@@ -53,7 +53,7 @@ test('a session disposes of itself', { skip: !Symbol.asyncDispose }, async () =>
 function inThreads(count, script, data = {}) {
     const start = new Int32Array(new SharedArrayBuffer(4));
     const source = `import { parentPort, workerData } from 'node:worker_threads';
-        import { Session } from ${JSON.stringify(import.meta.resolve?.('culvert') ?? new URL('../index.js', import.meta.url).href)};
+        import { Session } from '${new URL('../index.js', import.meta.url)}';
         parentPort.postMessage('ready');
         Atomics.wait(workerData.start, 0, 0);
         ${script}`;
@@ -109,12 +109,13 @@ test('a thread that ends closes the sessions that it opened', async () => {
 
 test('a thread may be terminated while it waits, and the process goes on', async () => {
     const session = await open();
-    const source = `import { Session } from ${JSON.stringify(new URL('../index.js', import.meta.url).href)};
+    const source = `import { Session } from '${new URL('../index.js', import.meta.url)}';
         import { parentPort, workerData } from 'node:worker_threads';
         const waiting = Session.attach(workerData).receive();
         parentPort.postMessage('waits');
         await waiting;`;
-    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData: session.handle });
+    const url = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+    const worker = new Worker(url, { workerData: session.handle });
     await new Promise((resolve) => worker.once('message', resolve));
     await worker.terminate();
     session.submitSync(solid(64, 64, 1));

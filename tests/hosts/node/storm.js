@@ -69,8 +69,10 @@ const streams = await Promise.all(games.map(play));
 const weights = stop();
 await Promise.all(streams.map(verify));
 
-const [warm, last] = [0.25, 0.75].map((from) => median(weights.slice(weights.length * from, weights.length * (from + 0.25))));
+const quarter = weights.length >> 2;
+const [warm, last] = [median(weights.slice(quarter, 2 * quarter)), median(weights.slice(3 * quarter))];
 const sum = (name) => streams.reduce((total, stream) => total + stream[name], 0);
-console.log(`# figure: ${sum('changes')} size changes, ${sum('frames')} packets, ${sum('sessions')} sessions, seed ${seed}`);
+const [sized, packets, sessions] = ['changes', 'frames', 'sessions'].map(sum);
+console.log(`# figure: ${sized} size changes, ${packets} packets, ${sessions} sessions; seed ${seed}`);
 console.log(`# figure: ${warm.toFixed()} MB in the second quarter, ${last.toFixed()} MB in the last`);
 if (last > warm * 1.25 + 16) throw new Error('memory grows');
