@@ -57,14 +57,14 @@ export const poll = koffi.node.poll;
 
 // Koffi refuses the 257th call at once; more than libuv has threads wait in any case.
 const MOST_CALLS = 128;
-const inside = new Set();
 const queued = [];
+let running = 0;
 
 function start(call) {
-    // The set is what holds the arguments' memory until C has left it: koffi takes addresses and no references.
-    inside.add(call);
+    running++;
+    // call, which this callback keeps, holds the arguments' memory until C has left it: koffi takes addresses alone.
     call.function.async(...call.arguments, (error, result) => {
-        inside.delete(call);
+        running--;
         if (queued.length > 0) start(queued.shift());
         if (error) call.reject(error);
         else call.resolve(result);
@@ -75,7 +75,7 @@ function start(call) {
 export function offLoop(callee, ...args) {
     return new Promise((resolve, reject) => {
         const call = { function: callee, arguments: args, resolve, reject };
-        if (inside.size < MOST_CALLS) start(call);
+        if (running < MOST_CALLS) start(call);
         else queued.push(call);
     });
 }
