@@ -7,6 +7,8 @@ build=$(realpath "$1")
 . "$root/tests/tap.sh"
 export LD_LIBRARY_PATH="$build/src${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" CULVERTD="$build/src/daemon/culvertd"
 export npm_config_cache="$build/hosts/npm" npm_config_update_notifier=false TMPDIR="$dir"
+# Without a network it is to give up soon.
+export npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000
 package=$build/hosts/node/culvert
 daemon=
 clear_up() {

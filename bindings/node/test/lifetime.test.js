@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Session } from 'culvert';
@@ -121,6 +122,19 @@ test('a thread may be terminated while it waits, and the process goes on', async
     session.submitSync(solid(64, 64, 1));
     assert.equal((await session.receive()).frame, 1);
     await session.close();
+});
+
+test('a session that was closed leaves no descriptor', async () => {
+    const count = () => readdirSync('/proc/self/fd').length;
+    const play = async () => {
+        const session = await open();
+        await assert.rejects(session.receive({ timeout: 1 }), code('AGAIN'));
+        await session.close();
+    };
+    await play();
+    const before = count();
+    for (let i = 0; i < 20; i++) await play();
+    assert.ok(count() <= before + 5, `${before} descriptors, then ${count()}`);
 });
 
 test('sessions that are dropped are closed', async () => {
