@@ -68,13 +68,13 @@ lacks() {
 
 start_daemon() {
     [ -z "$daemon" ] || return 0
-    "$CULVERTD" --socket "$dir/socket" --deaths 5/60 2>"$dir/daemon.log" &
+    "$CULVERTD" --socket "$dir/socket" --deaths 5/60 --hang 60000 2>"$dir/daemon.log" &
     daemon=$!
     for _ in $(seq 200); do
-        [ ! -S "$dir/socket" ] || return 0
+        ! grep -q "info: ready" "$dir/daemon.log" || return 0
         sleep 0.1
     done
-    no "culvertd makes no socket: $(cat "$dir/daemon.log")"
+    no "culvertd does not get ready: $(cat "$dir/daemon.log")"
 }
 
 # The figures go on to the log of the tests.

@@ -34,10 +34,10 @@ trap '[ -z "$daemon" ] || kill "$daemon"; rm -rf "$dir"' EXIT
 # through_culvertd COMMAND...: with a daemon at $endpoint, whose workers do not die. (Of a session that was closed, and
 # is 0 to it then, it kills the worker when that takes its time to end.)
 through_culvertd() {
-    rm -f socket
-    "$CULVERTD" --socket "$dir/socket" --crash-dir "$dir" --hang 60000 2>daemon.log &
+    : >daemon.log
+    "$CULVERTD" --socket "$dir/socket" --crash-dir "$dir" --hang 60000 2>>daemon.log &
     daemon=$!
-    until [ -S socket ]; do
+    until grep -q 'info: ready' daemon.log; do
         kill -0 $daemon || no "culvertd does not start: $(cat daemon.log)" || return 1
         sleep 0.05
     done

@@ -32,7 +32,7 @@ impl Daemon {
         fs::create_dir_all(&directory).unwrap();
         let process = Self::run(&directory);
         let daemon = Self { process, directory };
-        daemon.wait_until(|| daemon.directory.join("s").exists());
+        daemon.wait_until(|| culvert::list(&daemon.endpoint()).is_ok());
         daemon
     }
 
