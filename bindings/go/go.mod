@@ -1,0 +1,3 @@
+module culvert
+
+go 1.19
