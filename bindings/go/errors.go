@@ -27,6 +27,7 @@ type CallError struct {
 	Line string // what the library says about it; "" when its kind says all
 }
 
+// Error is all of it, in one line.
 func (e *CallError) Error() string {
 	out := "culvert " + e.Call + ": " + e.Err.Error()
 	if e.Line != "" {

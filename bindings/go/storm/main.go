@@ -5,7 +5,7 @@
 // an error and with as many pictures as packets were received; what the null codec was given must come out again, byte by
 // byte; and memory, threads and descriptors must stay as they were.
 //
-//	GOGC=1 GODEBUG=cgocheck=1,clobberfree=1 storm -changes 100000
+//	MALLOC_ARENA_MAX=2 GOGC=1 GODEBUG=cgocheck=1,clobberfree=1 storm -changes 100000
 //
 // The exit status is 1 when anything was wrong.
 package main
