@@ -10,7 +10,7 @@ import (
 	"culvert"
 )
 
-func listed(t *testing.T, name string) culvert.Listing {
+func listed(t *testing.T, name string) (found culvert.Listing) {
 	t.Helper()
 	all, err := culvert.List(endpoint)
 	must(t, err)
@@ -20,7 +20,19 @@ func listed(t *testing.T, name string) culvert.Listing {
 		}
 	}
 	t.Fatalf("there is no %q among %+v", name, all)
-	panic("unreachable")
+	return
+}
+
+// pidOf is the session's encoder process; 0: there is none just now.
+func pidOf(t *testing.T, name string) uint32 {
+	all, err := culvert.List(endpoint)
+	must(t, err)
+	for _, one := range all {
+		if one.Name == name {
+			return one.PID
+		}
+	}
+	return 0
 }
 
 func TestASessionSurvivesItsEncoderProcess(t *testing.T) {
@@ -56,6 +68,33 @@ func TestASessionSurvivesItsEncoderProcess(t *testing.T) {
 	must(t, err)
 	if after := listed(t, "survivor"); stats.Restarts != 1 || after.PID == before.PID || after.ID != before.ID {
 		t.Errorf("%d restarts: %+v", stats.Restarts, after)
+	}
+}
+
+func TestASessionWhoseProcessesDieTooOftenEndsWithErrCrashed(t *testing.T) {
+	needDaemon(t)
+	named := config(culvert.CodecNull)
+	named.Name, named.Policy = "mortal", culvert.PolicyLatest
+	s := open(t, named)
+	var killed uint32
+	for i := 0; ; i++ {
+		if i == 6000 {
+			t.Fatal("it lives on")
+		}
+		if err := s.Submit(frame(i, 64, 64)); errors.Is(err, culvert.ErrCrashed) {
+			break
+		} else {
+			must(t, err)
+		}
+		if pid := pidOf(t, "mortal"); pid != killed && pid != 0 {
+			killed = pid
+			must(t, syscall.Kill(int(pid), syscall.SIGKILL))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	var p culvert.Packet
+	for err := error(nil); !errors.Is(err, culvert.ErrCrashed); err = s.ReceiveInto(soon(t), &p) {
+		must(t, err)
 	}
 }
 

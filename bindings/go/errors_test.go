@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,35 @@ func TestAFullQueueIsErrAgainWithPolicyReject(t *testing.T) {
 		err = s.Submit(frame(i, 640, 480))
 	}
 	expect(t, err, culvert.ErrAgain)
+}
+
+func TestAFrameThatTakesTooLongComesFromReceive(t *testing.T) {
+	slow := config(culvert.CodecH264)
+	slow.Speed = culvert.SpeedSlowest
+	s := open(t, slow)
+	var p culvert.Packet
+	var err error
+	number := 0
+	for ; number < 100 && err == nil; number++ {
+		_, err = s.Encode(frame(number, 640, 480), &p, time.Millisecond)
+	}
+	expect(t, err, culvert.ErrTimeout)
+	must(t, s.ReceiveInto(soon(t), &p))
+	if p.Frame != uint64(number) {
+		t.Errorf("frame %d comes, and not %d", p.Frame, number)
+	}
+}
+
+func TestALackOfDescriptorsIsErrSystem(t *testing.T) {
+	s := open(t, config(culvert.CodecNull))
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = 0
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+	_, err := s.File()
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	expect(t, err, culvert.ErrSystem)
 }
 
 func TestASecondReceiverIsToldErrBusy(t *testing.T) {

@@ -74,7 +74,7 @@ func (s *Session) sleep(ctx context.Context, take func() C.int) (result C.int, e
 	}
 	raw, err := bell.SyscallConn()
 	if err != nil {
-		return C.CULVERT_E_HANDLE, nil
+		return take(), nil // closed meanwhile, and take says so
 	}
 	defer wakeAtEnd(ctx, bell)()
 	for {
@@ -91,7 +91,10 @@ func (s *Session) sleep(ctx context.Context, take func() C.int) (result C.int, e
 			return result, nil
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return C.CULVERT_E_HANDLE, nil // the bell was closed
+			if result = take(); result == C.CULVERT_E_AGAIN {
+				return 0, err
+			}
+			return result, nil // the bell was closed because the session was
 		}
 	}
 }
