@@ -40,8 +40,8 @@ func (s *Session) SetSpeed(speed int32) (Change, error) {
 	})
 }
 
-// RequestKeyframe asks for a key frame: what a viewer's picture loss indication becomes. Requests are governed: those that
-// come too soon after a key frame wait, and are served together.
+// RequestKeyframe asks for a key frame: what a viewer's picture loss indication becomes. Requests are governed: those
+// that come too soon after a key frame wait, and are served together.
 func (s *Session) RequestKeyframe() (Change, error) {
 	return s.control("request keyframe", func(handle C.culvert_session, number *C.uint32_t) C.int {
 		return C.culvert_request_keyframe(handle, number)

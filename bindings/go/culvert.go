@@ -26,15 +26,15 @@
 //
 // # Memory
 //
-// C keeps no pointer to Go's memory: pixels are read while Submit runs, and may be overwritten, dropped or collected the
-// moment it returns. Packets that Receive returns are Go's own. Two things are memory of C: the bytes of a Lease, up to
-// its Commit or Abandon, and the data of a Loan, up to its Release. They are valid as long as the Lease or Loan is
-// reachable and not given back.
+// C keeps no pointer to Go's memory: pixels are read while Submit runs, and may be overwritten, dropped or collected
+// the moment it returns. Packets that Receive returns are Go's own. Two things are memory of C: the bytes of a Lease,
+// up to its Commit or Abandon, and the data of a Loan, up to its Release. They are valid as long as the Lease or Loan
+// is reachable and not given back.
 //
 // # Errors
 //
-// Every error of the library is a constant of the type Error, for errors.Is; what calls return wraps it together with the
-// line that says more. One goroutine at a time submits and one at a time receives; a second one is told ErrBusy.
+// Every error of the library is a constant of the type Error, for errors.Is; what calls return wraps it together with
+// the line that says more. One goroutine at a time submits and one at a time receives; a second one is told ErrBusy.
 package culvert
 
 // #cgo pkg-config: culvert
@@ -54,7 +54,8 @@ func checkABI(library, header uint32) error {
 	if library == header {
 		return nil
 	}
-	return fmt.Errorf("culvert: the library's ABI is %d, and this program was built for %d: build it anew", library, header)
+	return fmt.Errorf("culvert: the library's ABI is %d, and this program was built for %d: build it anew",
+		library, header)
 }
 
 // Version is the library's version: "0.3.0".
@@ -81,8 +82,8 @@ func SetLogLevel(severity LogSeverity) error {
 	return nil
 }
 
-// ReadLog takes the oldest line out of the library's log; false: there is none. It never waits. The log keeps 256 lines;
-// when some were lost, the next one says how many.
+// ReadLog takes the oldest line out of the library's log; false: there is none. It never waits. The log keeps 256
+// lines; when some were lost, the next one says how many.
 func ReadLog() (string, bool) {
 	var line [lineBytes]C.char
 	if C.culvert_log_read(&line[0], lineBytes) < 0 {

@@ -6,8 +6,8 @@ import "C"
 
 import "unsafe"
 
-// List is the sessions of the culvertd at endpoint ("unix:PATH"), in the order of their ids: a user's own, or all for the
-// daemon's user and root.
+// List is the sessions of the culvertd at endpoint ("unix:PATH"), in the order of their ids: a user's own, or all for
+// the daemon's user and root.
 func List(endpoint string) ([]Listing, error) {
 	path := C.CString(endpoint)
 	defer C.free(unsafe.Pointer(path))
@@ -29,8 +29,9 @@ func List(endpoint string) ([]Listing, error) {
 	}
 }
 
-// Watch is a session that receives copies of another's packets, from the next key frame on; name is that of the other's
-// Config. It receives, has statistics and is closed; everything else is ErrUnsupported. ErrHandle: there is no such session.
+// Watch is a session that receives copies of another's packets, from the next key frame on; name is that of the
+// other's Config. It receives, has statistics and is closed; everything else is ErrUnsupported. ErrHandle: there is
+// no such session.
 func Watch(endpoint, name string) (*Session, error) {
 	path, watched := C.CString(endpoint), C.CString(name)
 	defer C.free(unsafe.Pointer(path))

@@ -333,7 +333,8 @@ const (
 
 // String is the names of the flags, with | between them.
 func (v Flip) String() string {
-	return flagNames(uint32(v), "Horizontal", "Vertical")
+	return flagNames(uint32(v),
+		"Horizontal", "Vertical")
 }
 
 // Has tells whether all of these flags are set.
@@ -352,7 +353,8 @@ const (
 
 // String is the names of the flags, with | between them.
 func (v FrameFlag) String() string {
-	return flagNames(uint32(v), "Key", "Same")
+	return flagNames(uint32(v),
+		"Key", "Same")
 }
 
 // Has tells whether all of these flags are set.
@@ -394,7 +396,8 @@ const (
 
 // String is the names of the flags, with | between them.
 func (v PacketFlag) String() string {
-	return flagNames(uint32(v), "Key", "Inserted", "Epoch", "FirstSlice", "LastSlice", "Sync", "Recovery", "Scaled", "Repeated")
+	return flagNames(uint32(v),
+		"Key", "Inserted", "Epoch", "FirstSlice", "LastSlice", "Sync", "Recovery", "Scaled", "Repeated")
 }
 
 // Has tells whether all of these flags are set.
@@ -417,7 +420,8 @@ const (
 
 // String is the names of the flags, with | between them.
 func (v ConfigFlag) String() string {
-	return flagNames(uint32(v), "Repeats", "CoarseStills", "Reconnect")
+	return flagNames(uint32(v),
+		"Repeats", "CoarseStills", "Reconnect")
 }
 
 // Has tells whether all of these flags are set.

@@ -30,8 +30,8 @@ func TestWhatIsWrongWithAConfigIsSaidInTheLibrarysOwnLine(t *testing.T) {
 		{"option", func(c *culvert.Config) { c.Options = "weather=fine" }, culvert.ErrOption, "weather"},
 		{"name too long", func(c *culvert.Config) { c.Name = strings.Repeat("n", 32) }, culvert.ErrArgument, "name"},
 		{"level", func(c *culvert.Config) { c.Level, c.BitrateKbps = 10, 400000 }, culvert.ErrLevel, "level"},
-		{"slices of VP8", func(c *culvert.Config) { c.Codec, c.Slices = culvert.CodecVP8, 4 }, culvert.ErrUnsupported, "slices"},
-		{"nobody there", func(c *culvert.Config) { c.Endpoint = "unix:/nowhere/at/all" }, culvert.ErrGone, "/nowhere/at/all"},
+		{"slices", func(c *culvert.Config) { c.Codec, c.Slices = culvert.CodecVP9, 2 }, culvert.ErrUnsupported, "slice"},
+		{"endpoint", func(c *culvert.Config) { c.Endpoint = "unix:/nowhere" }, culvert.ErrGone, "/nowhere"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := config(culvert.CodecDefault)
@@ -58,7 +58,7 @@ func TestAFrameThatIsRefusedSaysWhy(t *testing.T) {
 		want   error
 	}{
 		{"format", func(f *culvert.Frame) { f.Format = 99 }, culvert.ErrArgument},
-		{"pixels that end early", func(f *culvert.Frame) { f.Pixels = f.Pixels[:len(f.Pixels)-1] }, culvert.ErrArgument},
+		{"too few pixels", func(f *culvert.Frame) { f.Pixels = f.Pixels[:len(f.Pixels)-1] }, culvert.ErrArgument},
 		{"no pixels", func(f *culvert.Frame) { f.Pixels = nil }, culvert.ErrArgument},
 		{"stride", func(f *culvert.Frame) { f.Stride[0] = 64 }, culvert.ErrArgument},
 		{"rotation", func(f *culvert.Frame) { f.Rotation = 45 }, culvert.ErrArgument},

@@ -13,7 +13,8 @@ import (
 
 // A game that changes its size, and a goroutine that receives.
 func Example() {
-	session, err := culvert.Open(culvert.Config{Codec: culvert.CodecNull, FPSNum: 60, FPSDen: 1, Policy: culvert.PolicyBlock})
+	session, err := culvert.Open(culvert.Config{Codec: culvert.CodecNull, FPSNum: 60, FPSDen: 1,
+		Policy: culvert.PolicyBlock})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -30,15 +30,15 @@ func (s *Session) Submit(f *Frame) error {
 	return s.check("submit", C.culvert_submit(s.handle, &frame, data, size))
 }
 
-// Encode submits the frame and waits up to timeout (1 ms to a minute) for its outcome, for those who want one call for each
-// frame. The packet's Data is used for the bytes, and replaced when it is too small: a Packet that is used again and again
-// costs no garbage. The packet was written with
+// Encode submits the frame and waits up to timeout (1 ms to a minute) for its outcome, for those who want one call
+// for each frame. The packet's Data is used for the bytes, and replaced when it is too small: a Packet that is used
+// again and again costs no garbage. The packet was written with
 //
 //	ResultOK       it is the frame's own; with Config.Slices its first slice: go on with Receive
 //	ResultEarlier  it is an earlier one that had been waiting: go on with Receive
 //
-// and with ResultRepeated, ResultSkipped and ResultDropped the frame yields none. With ErrTimeout and ErrBuffer the frame
-// was taken all the same: its packet comes from Receive. With ErrCodec it was taken, and failed.
+// and with ResultRepeated, ResultSkipped and ResultDropped the frame yields none. With ErrTimeout and ErrBuffer the
+// frame was taken all the same: its packet comes from Receive. With ErrCodec it was taken, and failed.
 func (s *Session) Encode(f *Frame, p *Packet, timeout time.Duration) (Result, error) {
 	if !s.receiving.CompareAndSwap(false, true) {
 		return 0, refusal("encode", C.CULVERT_E_BUSY, "")

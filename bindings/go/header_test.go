@@ -9,7 +9,8 @@ import (
 
 func TestTheLibraryKnowsTheErrorsOfTheHeaderAndNoOthers(t *testing.T) {
 	for e, name := range map[Error]string{
-		ErrArgument: "CULVERT_E_ARGUMENT", ErrHandle: "CULVERT_E_HANDLE", ErrPTS: "CULVERT_E_PTS", ErrDenied: "CULVERT_E_DENIED",
+		ErrArgument: "CULVERT_E_ARGUMENT", ErrHandle: "CULVERT_E_HANDLE", ErrPTS: "CULVERT_E_PTS",
+		ErrDenied:     "CULVERT_E_DENIED",
 		ErrDenied - 1: "", 0: "CULVERT_OK",
 	} {
 		if e.Name() != name {
@@ -23,7 +24,8 @@ func TestTheLibraryKnowsTheErrorsOfTheHeaderAndNoOthers(t *testing.T) {
 
 func TestNumbersHaveTheirNames(t *testing.T) {
 	for want, value := range map[string]fmt.Stringer{
-		"H264": CodecH264, "Null": CodecNull, "Codec(77)": Codec(77), "AtOnce": ResizeAtOnce, "0RGB1555": Format0RGB1555,
+		"H264": CodecH264, "Null": CodecNull, "Codec(77)": Codec(77), "AtOnce": ResizeAtOnce,
+		"0RGB1555":  Format0RGB1555,
 		"Key|Epoch": PacketKey | PacketEpoch, "Horizontal|64": FlipHorizontal | 64, "0": FrameFlag(0), "EOS": ResultEOS,
 	} {
 		if value.String() != want {
@@ -37,7 +39,8 @@ func TestNumbersHaveTheirNames(t *testing.T) {
 
 func TestMillisecondsNeverBecomeTheDefault(t *testing.T) {
 	for d, want := range map[time.Duration]uint32{
-		0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000, Never: 1<<32 - 1, 1 << 62: 1<<32 - 1,
+		0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, time.Second: 1000,
+		Never: 1<<32 - 1, 1 << 62: 1<<32 - 1,
 	} {
 		if got := uint32(milliseconds(d)); got != want {
 			t.Errorf("%v is %d", d, got)

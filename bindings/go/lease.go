@@ -27,7 +27,8 @@ func (s *Session) Lease(format Format, width, height uint32) (*Lease, error) {
 	l := &Lease{session: s, frame: Frame{Format: format, Width: width, Height: height}}
 	var data unsafe.Pointer
 	var size C.size_t
-	result := C.culvert_lease(s.handle, C.uint32_t(format), C.uint32_t(width), C.uint32_t(height), &l.loan, &data, &size)
+	result := C.culvert_lease(s.handle, C.uint32_t(format), C.uint32_t(width), C.uint32_t(height), &l.loan, &data,
+		&size)
 	if err := s.check("lease", result); err != nil {
 		return nil, err
 	}
@@ -36,17 +37,17 @@ func (s *Session) Lease(format Format, width, height uint32) (*Lease, error) {
 	return l, nil
 }
 
-// Bytes is the memory, aligned to 64; nil after it was given back. A slice of it must not be used any more then, nor after
-// the Lease itself has been dropped.
+// Bytes is the memory, aligned to 64; nil after it was given back. A slice of it must not be used any more then, nor
+// after the Lease itself has been dropped.
 func (l *Lease) Bytes() []byte {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return l.bytes
 }
 
-// Commit submits the memory as a frame, as Submit does, and gives it back. Format, Width and Height of f may be 0, and are
-// the lease's then; its Pixels are not looked at. After ErrHandle (the session was closed, or the lease was given back
-// before) the lease is gone; after every other error it is still the caller's, who may commit again.
+// Commit submits the memory as a frame, as Submit does, and gives it back. Format, Width and Height of f may be 0,
+// and are the lease's then; its Pixels are not looked at. After ErrHandle (the session was closed, or the lease was
+// given back before) the lease is gone; after every other error it is still the caller's, who may commit again.
 func (l *Lease) Commit(f *Frame) error {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

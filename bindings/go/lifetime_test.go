@@ -182,7 +182,8 @@ func TestLeasesAreFourAndOutliveTheirSession(t *testing.T) {
 	_, err = s.Lease(99, 320, 240)
 	expect(t, err, culvert.ErrArgument)
 	must(t, leases[0].Abandon())
-	expect(t, leases[1].Commit(&culvert.Frame{Format: culvert.FormatBGRA, Width: 320, Height: 240}), culvert.ErrArgument)
+	another := &culvert.Frame{Format: culvert.FormatBGRA, Width: 320, Height: 240}
+	expect(t, leases[1].Commit(another), culvert.ErrArgument)
 	must(t, s.Close())
 	for i := range leases[1].Bytes() {
 		leases[1].Bytes()[i] = 1

@@ -10,9 +10,10 @@ import (
 	"unsafe"
 )
 
-// Receive waits for the oldest packet and takes it; its Data is the caller's own. It returns io.EOF when the session was
-// finished and all was received, ctx's error when ctx ends first (a packet that is there already comes all the same), and
-// ErrClosed when the session is closed meanwhile. ErrCodec is said once for frames that have failed; the stream goes on.
+// Receive waits for the oldest packet and takes it; its Data is the caller's own. It returns io.EOF when the session
+// was finished and all was received, ctx's error when ctx ends first (a packet that is there already comes all the
+// same), and ErrClosed when the session is closed meanwhile. ErrCodec is said once for frames that have failed; the
+// stream goes on.
 //
 // Waiting is left to Go's scheduler: it holds no thread.
 func (s *Session) Receive(ctx context.Context) (Packet, error) {
@@ -21,8 +22,8 @@ func (s *Session) Receive(ctx context.Context) (Packet, error) {
 	return p, err
 }
 
-// ReceiveInto is Receive into a packet that exists: its Data is written over, and replaced by a larger one when it is too
-// small.
+// ReceiveInto is Receive into a packet that exists: its Data is written over, and replaced by a larger one when it is
+// too small.
 func (s *Session) ReceiveInto(ctx context.Context, p *Packet) error {
 	return s.await(ctx, "receive", func() C.int { return s.copyOut(p) })
 }
@@ -63,8 +64,8 @@ func (s *Session) copyOut(p *Packet) C.int {
 	}
 }
 
-// Loan is a packet that lies in the session's own memory, and is not copied. It is given back by Release, in any order; one
-// that is dropped is released when the garbage collector finds it.
+// Loan is a packet that lies in the session's own memory, and is not copied. It is given back by Release, in any
+// order; one that is dropped is released when the garbage collector finds it.
 type Loan struct {
 	Packet // Data is memory of C: read it alone, up to Release, and keep the Loan as long
 
@@ -95,8 +96,8 @@ func (l *Loan) take() C.int {
 	return result
 }
 
-// Release gives the packet back; its Data is nil afterwards. ErrHandle: the session was closed (the packet is given back
-// all the same), or it was released before.
+// Release gives the packet back; its Data is nil afterwards. ErrHandle: the session was closed (the packet is given
+// back all the same), or it was released before.
 func (l *Loan) Release() error {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// Session is a stream that is being encoded, or watched. All its methods may be called from any goroutine; one at a time
-// submits, and one at a time receives.
+// Session is a stream that is being encoded, or watched. All its methods may be called from any goroutine; one at a
+// time submits, and one at a time receives.
 type Session struct {
 	handle    C.culvert_session
 	receiving atomic.Bool
@@ -50,9 +50,9 @@ func adopt(handle C.culvert_session) *Session {
 	return s
 }
 
-// Close ends the session: whoever waits in it gets ErrClosed, and so does every later call. Of several calls of Close one
-// returns nil, the others ErrClosed, at once. Frames and packets that are still queued are lost: call Finish first, and
-// receive up to io.EOF, where they matter. What is leased or peeked stays valid until it is given back.
+// Close ends the session: whoever waits in it gets ErrClosed, and so does every later call. Of several calls of Close
+// one returns nil, the others ErrClosed, at once. Frames and packets that are still queued are lost: call Finish
+// first, and receive up to io.EOF, where they matter. What is leased or peeked stays valid until it is given back.
 func (s *Session) Close() error {
 	result := C.culvert_close(s.handle)
 	runtime.SetFinalizer(s, nil)
@@ -65,7 +65,8 @@ func (s *Session) Close() error {
 	return s.check("close", result)
 }
 
-// Finish says that no more frames will come: what is queued will be encoded, then Receive returns io.EOF. It does not wait.
+// Finish says that no more frames will come: what is queued will be encoded, then Receive returns io.EOF. It does not
+// wait.
 func (s *Session) Finish() error {
 	defer runtime.KeepAlive(s)
 	return s.check("finish", C.culvert_finish(s.handle))

@@ -27,12 +27,14 @@ func TestEveryCodecMakesAPacketOfEachFrame(t *testing.T) {
 				t.Fatalf("%d packets", len(all))
 			}
 			for i, p := range all {
-				if p.PTS != int64(i)*1000000/60 || p.Frame != uint64(i)+1 || p.Width != 160 || p.Height != 120 || len(p.Data) == 0 {
+				if p.PTS != int64(i)*1000000/60 || p.Frame != uint64(i)+1 ||
+					p.Width != 160 || p.Height != 120 || len(p.Data) == 0 {
 					t.Errorf("packet %d: %+v", i, p)
 				}
 			}
-			if first := culvert.PacketKey | culvert.PacketEpoch; !all[0].Flags.Has(first) || all[1].Flags.Has(culvert.PacketKey) {
-				t.Errorf("%v, then %v", all[0].Flags, all[1].Flags)
+			first, second := all[0].Flags, all[1].Flags
+			if !first.Has(culvert.PacketKey|culvert.PacketEpoch) || second.Has(culvert.PacketKey) {
+				t.Errorf("%v, then %v", first, second)
 			}
 		})
 	}
@@ -45,7 +47,8 @@ func TestAFrameOfAnotherSizeBeginsAnEpoch(t *testing.T) {
 	must(t, s.Submit(frame(2, 513, 241)))
 	must(t, s.Finish())
 	all := rest(t, s)
-	if len(all) != 3 || all[1].Epoch != 2 || all[2].Epoch != 3 || !all[2].Flags.Has(culvert.PacketKey|culvert.PacketEpoch) {
+	if len(all) != 3 || all[1].Epoch != 2 || all[2].Epoch != 3 ||
+		!all[2].Flags.Has(culvert.PacketKey|culvert.PacketEpoch) {
 		t.Fatalf("%+v", all)
 	}
 	if p := all[2]; p.Width != 513 || p.CodedWidth != 514 || p.CodedHeight != 242 {
@@ -73,7 +76,8 @@ func TestPixelsComeOutAsTheyWereWhenSubmitReturned(t *testing.T) {
 // red is a pixel of the purest red.
 var red = map[culvert.Format][]byte{
 	culvert.FormatBGRA: {0, 0, 255, 0}, culvert.FormatRGBA: {255, 0, 0, 0},
-	culvert.FormatXRGB8888: native[uint32](0x00ff0000), culvert.FormatRGB565: native[uint16](0xf800), culvert.Format0RGB1555: native[uint16](0x7c00),
+	culvert.FormatXRGB8888: native[uint32](0x00ff0000),
+	culvert.FormatRGB565:   native[uint16](0xf800), culvert.Format0RGB1555: native[uint16](0x7c00),
 }
 
 // native is a word as this machine has it in memory.
@@ -85,8 +89,9 @@ func TestEveryFormatIsUnderstood(t *testing.T) {
 	const width, height = 32, 16
 	planar := append(bytes.Repeat([]byte{81}, width*height), bytes.Repeat([]byte{90}, width*height/4)...)
 	planar = append(planar, bytes.Repeat([]byte{240}, width*height/4)...)
-	pictures := map[culvert.Format][]byte{culvert.FormatI420: planar,
-		culvert.FormatNV12: append(bytes.Repeat([]byte{81}, width*height), bytes.Repeat([]byte{90, 240}, width*height/4)...)}
+	pictures := map[culvert.Format][]byte{culvert.FormatI420: planar}
+	pictures[culvert.FormatNV12] = append(bytes.Repeat([]byte{81}, width*height),
+		bytes.Repeat([]byte{90, 240}, width*height/4)...)
 	for format, pixel := range red {
 		pictures[format] = bytes.Repeat(pixel, width*height)
 	}

@@ -17,9 +17,9 @@ import (
 // alone, and one that was readable for nothing need not change. So who waits looks again, once in a while.
 const beat = time.Second
 
-// File is a new descriptor that is readable while a packet, the end of the stream or a failure waits, and may be so for
-// nothing; after Close it is always. It is the caller's to close, and for polling alone (os.File.SyscallConn): nothing may
-// be read or written.
+// File is a new descriptor that is readable while a packet, the end of the stream or a failure waits, and may be so
+// for nothing; after Close it is always. It is the caller's to close, and for polling alone (os.File.SyscallConn):
+// nothing may be read or written.
 func (s *Session) File() (*os.File, error) {
 	defer runtime.KeepAlive(s)
 	var fd C.int

@@ -1,5 +1,5 @@
-// Streamer encodes an emulated game that changes its size every second, at 60 frames a second, and writes what a transport
-// would send.
+// Streamer encodes an emulated game that changes its size every second, at 60 frames a second, and writes what a
+// transport would send.
 //
 //	go build -o streamer . && ./streamer out.h264 10 && ffplay out.h264
 //	./streamer - 10 unix:/run/culvert/culvertd.sock | ffplay -

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The Go binding, as TAP: go.sh BUILDDIR. Its caches lie in BUILDDIR/hosts/go. STORM_CHANGES and STORM_SEED are of the storm:
-# 100000 changes are its full strength.
+# The Go binding, as TAP: go.sh BUILDDIR. Its caches lie in BUILDDIR/hosts/go. STORM_CHANGES and STORM_SEED are of the
+# storm: 100000 changes are its full strength.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(realpath "$1")
@@ -78,7 +78,7 @@ the_encoder_in_a_screenful_passes_its_tests() { in_go examples/go test -timeout 
 # The first block of Go of the page, with the module that it says.
 the_loop_of_the_page_runs() {
     mkdir page && sed -n '/^```go$/,/^```$/p' "$root/docs/hosts/go.md" | sed '/^```/d' >page/main.go
-    printf 'module page\n\ngo 1.19\n\nrequire culvert v0.0.0\n\nreplace culvert => %s\n' "$root/bindings/go" >page/go.mod
+    printf '%s\n' 'module page' 'go 1.19' 'require culvert v0.0.0' "replace culvert => $root/bindings/go" >page/go.mod
     (cd page && go vet . && go run .) >page.h264 && decodes page.h264 120
 }
 
@@ -87,7 +87,8 @@ the_loop_of_the_page_runs() {
 storm() {
     program=$1 many=$2
     shift 2
-    MALLOC_ARENA_MAX=2 GOGC=1 GODEBUG=cgocheck=1,clobberfree=1 timeout 3600 "$program" -changes "$many" -seed "$seed" "$@" >&3
+    MALLOC_ARENA_MAX=2 GOGC=1 GODEBUG=cgocheck=1,clobberfree=1 \
+        timeout 3600 "$program" -changes "$many" -seed "$seed" "$@" >&3
 }
 
 no_change_of_size_is_felt_in_a_storm() {

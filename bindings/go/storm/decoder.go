@@ -26,8 +26,8 @@ type decoder struct {
 func newDecoder(storm *storm, codec culvert.Codec) judge {
 	format := map[culvert.Codec]string{culvert.CodecH264: "h264", culvert.CodecVP8: "ivf"}[codec]
 	d := &decoder{storm: storm, codec: codec}
-	d.command = exec.Command("ffprobe", "-v", "error", "-threads", "1", "-f", format, "-count_frames", "-select_streams", "v",
-		"-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", "-i", "-")
+	d.command = exec.Command("ffprobe", "-v", "error", "-threads", "1", "-f", format, "-count_frames",
+		"-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", "-i", "-")
 	d.command.Stdout, d.command.Stderr = &d.said, &d.said
 	var err error
 	if d.stdin, err = d.command.StdinPipe(); err == nil {

@@ -22,7 +22,8 @@ type game struct {
 func (g *game) next() (f culvert.Frame, changed bool) {
 	if g.left == 0 {
 		size := sizes[g.random.Intn(len(sizes)-g.random.Intn(2))] // the largest is rarer
-		if g.format == culvert.FormatI420 {                       // odd sizes come out padded, and are compared byte by byte
+		// Odd ones come out padded, and are compared byte by byte.
+		if g.format == culvert.FormatI420 {
 			size = [2]uint32{size[0] &^ 1, size[1] &^ 1}
 		}
 		changed = g.number > 0 && size != g.size

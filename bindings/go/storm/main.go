@@ -1,9 +1,9 @@
-// Storm is streams of H.264, VP8 and the null codec from a game that changes its size every few frames, while sessions are
-// opened, closed and dropped without pause, and Go's collector does its worst.
+// Storm is streams of H.264, VP8 and the null codec from a game that changes its size every few frames, while
+// sessions are opened, closed and dropped without pause, and Go's collector does its worst.
 //
-// Frames lie in Go's memory, which is overwritten and dropped the moment Submit returns. Every stream must decode without
-// an error and with as many pictures as packets were received; what the null codec was given must come out again, byte by
-// byte; and memory, threads and descriptors must stay as they were.
+// Frames lie in Go's memory, which is overwritten and dropped the moment Submit returns. Every stream must decode
+// without an error and with as many pictures as packets were received; what the null codec was given must come out
+// again, byte by byte; and memory, threads and descriptors must stay as they were.
 //
 //	MALLOC_ARENA_MAX=2 GOGC=1 GODEBUG=cgocheck=1,clobberfree=1 storm -changes 100000
 //
@@ -70,10 +70,10 @@ func lacking() (all []string) {
 	var major, minor int
 	fmt.Sscanf(strings.TrimPrefix(runtime.Version(), "go"), "%d.%d", &major, &minor)
 	if major == 1 && minor < 22 {
-		all = append(all, "this Go is older than 1.22, the first that is known for its haste with memory that C still has")
+		all = append(all, "this Go is older than 1.22: its collector may hide what later ones show")
 	}
 	if major == 1 && minor < 21 {
-		all = append(all, "this Go has no GOEXPERIMENT=cgocheck2: pointers that C keeps are not looked for at each write")
+		all = append(all, "this Go has no GOEXPERIMENT=cgocheck2: writes of Go pointers to memory of C go unseen")
 	}
 	return all
 }

@@ -2,8 +2,8 @@
 
 package main
 
-// What must not be done, and must be noticed: C keeps a pointer to a frame in Go's memory, and encodes it when the next one
-// comes.
+// What must not be done, and must be noticed: C keeps a pointer to a frame in Go's memory, and encodes it when the
+// next one comes.
 
 // #include <stddef.h>
 // #include <string.h>

@@ -1,5 +1,5 @@
-// Package encoder is an encoder as streamers like to have one: a frame goes in, bytes come out, and what the game core says
-// about its picture is set beside it. It is made of package culvert, to be copied and changed.
+// Package encoder is an encoder as streamers like to have one: a frame goes in, bytes come out, and what the game
+// core says about its picture is set beside it. It is made of package culvert, to be copied and changed.
 package encoder
 
 import (
@@ -36,8 +36,8 @@ func New(codec culvert.Codec, fps float64, kbps int) (*Encoder, error) {
 	return &Encoder{session: session, frame: culvert.Frame{Format: culvert.FormatXRGB8888, PTS: culvert.PTSNow}}, nil
 }
 
-// Encode returns the frame's access unit, valid up to the next call; nil when the frame yields none, because nothing has
-// changed, say. The frame's memory is not needed afterwards. Its size may change whenever it likes.
+// Encode returns the frame's access unit, valid up to the next call; nil when the frame yields none, because nothing
+// has changed, say. The frame's memory is not needed afterwards. Its size may change whenever it likes.
 func (e *Encoder) Encode(in Frame) ([]byte, error) {
 	e.mutex.Lock()
 	frame := e.frame
