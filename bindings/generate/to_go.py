@@ -73,7 +73,7 @@ class Writer:
         """As Go's documentation wants it, with Go's names."""
         text = re.sub(r'\b(?:enum |struct )?(culvert_\w+(?:\.\w+)?|CULVERT_\w+)',
                       lambda found: self.names.get(found.group(1), found.group(0)), text)
-        paragraphs = [textwrap.wrap(part, 116 - 4 * len(indent)) for part in re.split(r'\n\s*\n|\s\s+', text)]
+        paragraphs = [textwrap.wrap(part, 116 - 4 * len(indent)) for part in re.split(r'(?<! )  (?! )', text)]
         lines = [line for paragraph in paragraphs for line in paragraph + ['']][:-1]
         return ''.join(f'{indent}// {line}'.rstrip() + '\n' for line in lines)
 
@@ -159,6 +159,8 @@ class Writer:
     def about_field(self, comment, kind):
         """Without the type, which Go shows itself; the unit, which it hides, where numbers follow."""
         comment = re.sub(r'^enum culvert_\w+(, (?!enum)|(, enum culvert_\w+)?$)', '', comment)
+        if kind == 'time.Duration':
+            comment = comment.removeprefix('microseconds ')
         has_numbers = kind == 'time.Duration' and re.search(r'\d to \d+', comment)
         return comment + '. Numbers are milliseconds' if has_numbers else comment
 
@@ -217,7 +219,7 @@ def go_function(function):
 
 def sentence(name, comment):
     """The header's comment with the name in front, as Go wants it."""
-    comment = re.sub(r'^A \w+[:.] ', '', comment)
+    comment = re.sub(r'^A \w+[:.] ', '', comment).replace('Durations in microseconds', 'Durations')
     return f'{name}: {comment[:1].lower()}{comment[1:]}'
 
 

@@ -241,7 +241,7 @@ type Packet struct {
 	// for each since; from half a frame interval on, plus 1. So it stays below the next frame's, at the declared rate
 	PTS int64
 
-	// microseconds since the packet before it; the first: one frame interval. Of slices, all but the first have 0
+	// since the packet before it; the first: one frame interval. Of slices, all but the first have 0
 	Duration time.Duration
 
 	// number of its frame: the first that was submitted is 1
@@ -326,8 +326,7 @@ func (to *Packet) fromC(from *C.struct_culvert_packet) {
 	}
 }
 
-// Latency: durations in microseconds, of all packets since the session's opening. Percentiles are within 3 %, max is
-// exact.
+// Latency: durations, of all packets since the session's opening. Percentiles are within 3 %, max is exact.
 type Latency struct {
 	// that half, 95 and 99 of 100, and all of them keep
 	P50, P95, P99, Max time.Duration
@@ -340,11 +339,8 @@ func (to *Latency) fromC(from *C.struct_culvert_latency) {
 	to.Max = time.Duration(from.max) * time.Microsecond
 }
 
-// Stats: of frames, always: settled = encoded + skipped + repeated + dropped + lost + failed
-//
-// and
-//
-// 0 <= submitted - settled <= slots and after Session.Finish and ResultEOS, submitted = settled.
+// Stats: of frames, always: settled = encoded + skipped + repeated + dropped + lost + failed     and     0 <=
+// submitted - settled <= slots and after Session.Finish and ResultEOS, submitted = settled.
 type Stats struct {
 	// of the queue, and pictures that the codec may hold back (none of these does)
 	Slots uint32
