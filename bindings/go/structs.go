@@ -339,8 +339,8 @@ func (to *Latency) fromC(from *C.struct_culvert_latency) {
 	to.Max = time.Duration(from.max) * time.Microsecond
 }
 
-// Stats: of frames, always: settled = encoded + skipped + repeated + dropped + lost + failed     and     0 <=
-// submitted - settled <= slots and after Session.Finish and ResultEOS, submitted = settled.
+// Stats: of frames, always: settled = encoded + skipped + repeated + dropped + lost + failed and 0 <= submitted -
+// settled <= slots and after Session.Finish and ResultEOS, submitted = settled.
 type Stats struct {
 	// of the queue, and pictures that the codec may hold back (none of these does)
 	Slots uint32

@@ -34,7 +34,7 @@ func newWeather(s *storm) *weather {
 	w.always(time.Millisecond, runtime.GC)
 	w.always(100*time.Microsecond, func() { litter(random) })
 	w.always(pause, w.passenger)
-	w.always(100*time.Millisecond, w.watch)
+	w.always(20*time.Millisecond, w.watch)
 	w.always(3*time.Second, w.tell)
 	return w
 }
