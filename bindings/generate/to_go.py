@@ -73,7 +73,9 @@ class Writer:
         """As Go's documentation wants it, with Go's names."""
         text = re.sub(r'\b(?:enum |struct )?(culvert_\w+(?:\.\w+)?|CULVERT_\w+)',
                       lambda found: self.names.get(found.group(1), found.group(0)), text)
-        paragraphs = [textwrap.wrap(re.sub('  +', ' ', part), 116 - 4 * len(indent)) for part in re.split(r'(?<! )  (?! )', text)]
+        width = 116 - 4 * len(indent)
+        paragraphs = [textwrap.wrap(re.sub('  +', ' ', part), width)
+                      for part in re.split(r'(?<! )  (?! )', text)]
         lines = [line for paragraph in paragraphs for line in paragraph + ['']][:-1]
         return ''.join(f'{indent}// {line}'.rstrip() + '\n' for line in lines)
 
