@@ -671,11 +671,12 @@ extern "C" {
     /// outputs are untouched CULVERT_EARLIER    an earlier packet was waiting (an inserted one,
     /// say) and was handed out; the frame was taken: go on with culvert_receive CULVERT_E_TIMEOUT
     /// the frame was taken, its outcome is not known yet: go on with culvert_receive
-    /// CULVERT_E_BUFFER   the frame was taken; \*bytes says what its packet needs: go on with
-    /// culvert_receive CULVERT_E_CODEC    the frame was taken, and failed: culvert_error_text says
-    /// why Other errors are those of culvert_submit and culvert_receive (CULVERT_E_RANGE for the
-    /// timeout, CULVERT_E_AGAIN when the queue had no room in that time); the frame was not taken,
-    /// but when the session was closed meanwhile (CULVERT_E_HANDLE).
+    /// CULVERT_E_BUFFER   the frame was taken; \*bytes says what the packet needs that waits, its
+    /// own or an earlier one: go on with culvert_receive CULVERT_E_CODEC    the frame was taken,
+    /// and failed: culvert_error_text says why Other errors are those of culvert_submit and
+    /// culvert_receive (CULVERT_E_RANGE for the timeout, CULVERT_E_AGAIN when the queue had no room
+    /// in that time); the frame was not taken, but when the session was closed meanwhile
+    /// (CULVERT_E_HANDLE).
     pub fn culvert_encode(
         session: culvert_session,
         frame: *const culvert_frame,
@@ -837,7 +838,9 @@ extern "C" {
     ) -> c_int;
 
     /// Copies the session's last error out as one line, cut to size; "" when there was none. What a
-    /// call refused and what the codec refused both count. Errors: CULVERT_E_HANDLE,
-    /// CULVERT_E_ARGUMENT.
+    /// call refused and what the codec refused both count. Errors whose number says all leave the
+    /// line as it was: CULVERT_E_HANDLE, CULVERT_E_BUSY, CULVERT_E_AGAIN, CULVERT_E_TIMEOUT,
+    /// CULVERT_E_BUFFER, CULVERT_E_FINISHED, the limit of loans, and what a session that watches
+    /// cannot do. Errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT.
     pub fn culvert_error_text(session: culvert_session, text: *mut c_char, size: usize) -> c_int;
 }
