@@ -47,8 +47,17 @@ a_number_that_the_table_lacks_is_refused() {
     ! python3 -B there/bindings/generate --check >said 2>&1 && grep CULVERT_SPEED_SLOWEST said
 }
 
+each_package_has_the_librarys_version() {
+    version=$("$root/tools/version.sh")
+    for file in node/package.json node/package-lock.json rust/culvert/Cargo.toml rust/culvert-sys/Cargo.toml; do
+        grep -Eq "^ *\"?version\"? ?[:=] ?\"$version\"" "$root/bindings/$file" ||
+            no "bindings/$file has another version than $version: set it" || return
+    done
+}
+
 check what_the_bindings_repeat_of_the_header_is_current python3
 check an_error_that_is_added_makes_each_of_them_stale python3
 check a_field_that_moves_makes_those_with_layouts_of_their_own_stale python3
 check a_number_that_the_table_lacks_is_refused python3
+check each_package_has_the_librarys_version
 done_testing

@@ -657,8 +657,8 @@ CULVERT_API int culvert_params(culvert_session session, char *text, size_t size,
 
 /* Copies the session's last error out as one line, cut to size; "" when there was none. What a call refused and what
  * the codec refused both count. Errors whose number says all leave the line as it was: CULVERT_E_HANDLE,
- * CULVERT_E_BUSY, CULVERT_E_AGAIN, CULVERT_E_TIMEOUT, CULVERT_E_BUFFER, CULVERT_E_FINISHED, the limit of loans, and what
- * a session that watches cannot do. Errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT. */
+ * CULVERT_E_BUSY, CULVERT_E_AGAIN, CULVERT_E_TIMEOUT, CULVERT_E_BUFFER, CULVERT_E_FINISHED, the limit of loans, and
+ * what a session that watches cannot do. Errors: CULVERT_E_HANDLE, CULVERT_E_ARGUMENT. */
 CULVERT_API int culvert_error_text(culvert_session session, char *text, size_t size);
 
 #ifdef __cplusplus
