@@ -74,6 +74,8 @@ def read(path):
 
 documents = ['README.md', 'CONTRIBUTING.md', 'NEWS.md', *sorted(glob.glob('docs/*.md')), 'fuzz/README.md',
              'tests/media/README.md']
+# Whose code and commands are their languages' own: their tests run these.
+pages = sorted(glob.glob('docs/hosts/*.md'))
 header_path, manual = 'include/culvert/culvert.h', 'tools/culvert.1'
 header = read(header_path)
 
@@ -240,7 +242,7 @@ def anchors(path):
 def paths():
     files = [os.path.join(where, name)[2:] for where, _, names in os.walk('.') for name in names]
     basenames = {os.path.basename(path) for path in files}
-    for path in documents:
+    for path in documents + pages:
         text = read(path)
         for target in re.findall(r'\]\(([^)\s]+)\)', text):
             if re.match(r'\w+:', target):
@@ -326,6 +328,10 @@ CLAIMS = {
     'to 8 |': field('of H.264, in a frame, 1 to 8, each a packet of its own'),
     'to 3 |': field('temporal layers of VP8 and VP9, 1 to 3;'),
     'profile 0': field('libvpx, profile 0'),
+    '| Go 1.19 |': lambda _: '\ngo 1.19\n' in read('bindings/go/go.mod'),
+    '| Python 3.9 |': lambda _: 'requires-python = ">=3.9"' in read('bindings/python/pyproject.toml'),
+    '| Node.js 18 |': lambda _: '"node": ">=18"' in read('bindings/node/package.json'),
+    '| Rust 1.63 |': lambda _: 'rust-version = "1.63"' in read('bindings/rust/culvert/Cargo.toml'),
 }
 WORDS = 'two|three|four|five|six|seven|eight|nine|ten|twelve|hundred|thousand'
 NUMBER = rf'(?<![\w.-])\d+(?:\.\d+)?(?![\w-])|\b(?:{WORDS})\b'
