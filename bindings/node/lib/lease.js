@@ -1,9 +1,10 @@
 import { CulvertError, Errno, check, checkIn } from './error.js';
 import { describe } from './frame.js';
+import { Holdings } from './holdings.js';
 import { bytesOf, integer } from './layout.js';
 import { copyIn, native, offLoop } from './native.js';
 
-const forgotten = new FinalizationRegistry((loan) => native.culvert_abandon(loan));
+const leases = new Holdings((loan) => native.culvert_abandon(loan));
 
 /**
  * Memory of culvert's that a frame is written into, and then committed. JavaScript cannot take an ArrayBuffer away from
@@ -13,16 +14,21 @@ export class Lease {
     #session;
     #loan;
     #address;
+    #size;
     #geometry;
     #committing = false;
 
     constructor(session, loan, address, size, geometry) {
-        this.size = size;
         this.#session = session;
         this.#loan = loan;
         this.#address = BigInt(address);
+        this.#size = size;
         this.#geometry = geometry;
-        forgotten.register(this, loan, this);
+        leases.add(this, loan);
+    }
+
+    get size() {
+        return this.#size;
     }
 
     /** Copies all of source to that offset. */
@@ -30,7 +36,7 @@ export class Lease {
         this.#hold();
         const bytes = bytesOf(source, 'source');
         integer('offset', offset);
-        if (offset + bytes.length > this.size) throw new CulvertError(Errno.BUFFER);
+        if (offset + bytes.length > this.#size) throw new CulvertError(Errno.BUFFER);
         if (bytes.length > 0) copyIn(this.#address + BigInt(offset), bytes, bytes.length);
     }
 
@@ -74,8 +80,8 @@ export class Lease {
     }
 
     #end() {
+        leases.delete(this, this.#loan);
         this.#loan = 0;
-        forgotten.unregister(this);
     }
 }
 if (Symbol.dispose) Lease.prototype[Symbol.dispose] = Lease.prototype.abandon;

@@ -1,5 +1,6 @@
 import { CulvertError, Errno, check } from './error.js';
 import { PacketFlag } from './header.js';
+import { Holdings } from './holdings.js';
 import { bytesOf, shown } from './layout.js';
 import { copyOut, native } from './native.js';
 
@@ -29,19 +30,24 @@ export function ownCopy(buffer, bytes) {
     return copy;
 }
 
-const forgotten = new FinalizationRegistry((loan) => native.culvert_release(loan));
+const peeked = new Holdings((loan) => native.culvert_release(loan));
 
 /** A packet that still lies in culvert's memory, to be copied where it is wanted and released. */
 export class PeekedPacket {
     #loan;
     #address;
+    #bytes;
 
     constructor(description, loan, address, bytes) {
         describe(this, description);
-        this.bytes = bytes;
         this.#loan = loan;
         this.#address = BigInt(address);
-        forgotten.register(this, loan, this);
+        this.#bytes = bytes;
+        peeked.add(this, loan);
+    }
+
+    get bytes() {
+        return this.#bytes;
     }
 
     get key() {
@@ -49,11 +55,11 @@ export class PeekedPacket {
     }
 
     /** As Buffer.copy: as much as target has room for; returns how many bytes that was. */
-    copy(target, targetStart = 0, sourceStart = 0, sourceEnd = this.bytes) {
+    copy(target, targetStart = 0, sourceStart = 0, sourceEnd = this.#bytes) {
         if (this.#loan === 0) throw new CulvertError(Errno.HANDLE);
-        const source = clamp(sourceStart, this.bytes);
+        const source = clamp(sourceStart, this.#bytes);
         const into = bytesOf(target, 'target').subarray(clamp(targetStart, Infinity));
-        const length = Math.min(into.length, Math.max(clamp(sourceEnd, this.bytes) - source, 0));
+        const length = Math.min(into.length, Math.max(clamp(sourceEnd, this.#bytes) - source, 0));
         if (length > 0) copyOut(into, this.#address + BigInt(source), length);
         return length;
     }
@@ -62,8 +68,8 @@ export class PeekedPacket {
     release() {
         if (this.#loan === 0) return;
         const result = native.culvert_release(this.#loan);
+        peeked.delete(this, this.#loan);
         this.#loan = 0;
-        forgotten.unregister(this);
         if (result !== Errno.HANDLE) check(result);
     }
 }

@@ -1,8 +1,8 @@
-import { isMainThread } from 'node:worker_threads';
 import { Doorbell } from './doorbell.js';
 import { CulvertError, Errno, check, checkIn, errorText, line, textOf } from './error.js';
 import { pixelsOf } from './frame.js';
 import { PacketFlag, Result } from './header.js';
+import { Holdings } from './holdings.js';
 import { integer, milliseconds, room, shown, structOf } from './layout.js';
 import { Lease } from './lease.js';
 import { native, offLoop } from './native.js';
@@ -10,15 +10,15 @@ import { Packet, PeekedPacket, ownCopy } from './packet.js';
 
 const FIRST_UNIT_BYTES = 256 * 1024;
 
-const opened = new Set();
-// A thread that ends leaves its process running, and would leave the sessions that it opened.
-if (!isMainThread) process.on('exit', () => opened.forEach((handle) => native.culvert_close(handle)));
-
-const forgotten = new FinalizationRegistry(({ handle, doorbell }) => {
-    opened.delete(handle);
+// Each has a doorbell, with a descriptor; the session itself is that of whoever opened it.
+function giveBack({ handle, doorbell, attached }, close) {
     doorbell.close(new CulvertError(Errno.HANDLE));
-    offLoop(native.culvert_close, handle);
-});
+    if (!attached) close(handle);
+}
+const sessions = new Holdings(
+    (holding) => giveBack(holding, (handle) => offLoop(native.culvert_close, handle)),
+    (holding) => giveBack(holding, (handle) => native.culvert_close(handle)),
+);
 
 const asked = Symbol('asked by Session itself');
 
@@ -26,6 +26,7 @@ const asked = Symbol('asked by Session itself');
 export class Session {
     #handle;
     #doorbell;
+    #holding;
     #ended = false;
     #closing = null;
     #unit = null;
@@ -45,23 +46,22 @@ export class Session {
 
     /** The session of that handle, which another thread has opened, and closes when it ends or drops its own. */
     static attach(handle) {
-        return new Session(asked, integer('handle', handle));
+        return new Session(asked, integer('handle', handle), true);
     }
 
     static async #own(open) {
         const handle = [0];
         const text = line();
         check(await open(handle, text), text);
-        const session = new Session(asked, handle[0]);
-        opened.add(session.#handle);
-        forgotten.register(session, { handle: session.#handle, doorbell: session.#doorbell }, session);
-        return session;
+        return new Session(asked, handle[0]);
     }
 
-    constructor(key, handle) {
+    constructor(key, handle, attached = false) {
         if (key !== asked) throw new TypeError('a session is opened by Session.open');
         this.#handle = handle;
         this.#doorbell = new Doorbell(handle);
+        this.#holding = { handle, doorbell: this.#doorbell, attached };
+        sessions.add(this, this.#holding);
     }
 
     /** Its number, the same in all threads: for Session.attach in another one. */
@@ -228,10 +228,9 @@ export class Session {
     }
 
     async #close() {
-        forgotten.unregister(this);
         this.#doorbell.close(new CulvertError(Errno.HANDLE));
         const result = await offLoop(native.culvert_close, this.#handle);
-        opened.delete(this.#handle);
+        sessions.delete(this, this.#holding);
         if (result !== Errno.HANDLE) check(result);
     }
 

@@ -52,6 +52,7 @@ test('nothing is written beyond a lease', async () => {
     assert.throws(() => lease.write(Buffer.alloc(2), SIZE - 1), code('BUFFER'));
     assert.throws(() => lease.write(Buffer.alloc(1), -1), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(() => lease.write('text'), { code: 'ERR_INVALID_ARG_TYPE' });
+    assert.throws(() => (lease.size = SIZE + 1), TypeError);
     lease.write(Buffer.alloc(2), SIZE - 2);
     lease.abandon();
     await session.close();

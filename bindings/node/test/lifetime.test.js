@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { closeSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { Session } from 'culvert';
+import { Codec, Session } from 'culvert';
 import { code, moving, open, solid, until } from './kit.js';
 
 /** Whether the library still knows the handle. */
@@ -106,6 +106,36 @@ test('a thread that ends closes the sessions that it opened', async () => {
     const said = await inThreads(3, script, { endpoint: process.env.CULVERT_ENDPOINT ?? '' });
     assert.equal(new Set(said.flat()).size, 3);
     for (const handle of said.flat()) assert.equal(lives(handle), false);
+});
+
+test('a thread that ends gives back what was lent to it', async () => {
+    const session = await open({ codec: Codec.NULL });
+    const script = `const session = Session.attach(workerData.handle);
+        globalThis.kept = [1, 2, 3, 4].map(() => session.lease({ format: 5, width: 16, height: 16 }));`;
+    await inThreads(1, script, { handle: session.handle });
+    for (let i = 0; i < 4; i++) session.lease({ format: 5, width: 16, height: 16 });
+    await session.close();
+});
+
+test('no descriptor is left by a thread that ended, nor by an object that was dropped', async () => {
+    const session = await open();
+    closeSync(session.fd());
+    const data = { handle: session.handle, endpoint: process.env.CULVERT_ENDPOINT ?? '' };
+    const script = `const own = await Session.open({ fpsNum: 60, fpsDen: 1, endpoint: workerData.endpoint });
+        for (const each of [own, Session.attach(workerData.handle)])
+            await each.receive({ timeout: 1 }).catch(() => {});`;
+    const count = () => readdirSync('/proc/self/fd').length;
+    await inThreads(1, '', data);
+    const before = count();
+    for (let i = 0; i < 5; i++) {
+        await inThreads(1, script, data);
+        await assert.rejects(Session.attach(session.handle).receive({ timeout: 1 }), code('AGAIN'));
+    }
+    await until(() => {
+        gc();
+        return count() <= before + 2; // what is collected last
+    });
+    await session.close();
 });
 
 test('a thread may be terminated while it waits, and the process goes on', async () => {

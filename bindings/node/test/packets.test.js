@@ -111,6 +111,7 @@ test('a peeked packet is copied where it is wanted', async () => {
     assert.equal(packet.copy(part), 8);
     assert.deepEqual(part, whole.subarray(0, 8));
     assert.equal(packet.copy(part, 8), 0);
+    assert.throws(() => (packet.bytes = 1 << 20), TypeError);
     assert.equal(packet.copy(part, 0, packet.bytes), 0);
     assert.equal(packet.copy(part, 0, packet.bytes - 3, Infinity), 3);
     packet.release();
