@@ -103,13 +103,16 @@ export class Session {
     async encode(frame, { timeout = 1000 } = {}) {
         const { packed, data } = pixelsOf(frame);
         integer('timeout', timeout);
-        const unit = (this.#unit ??= Buffer.allocUnsafeSlow(FIRST_UNIT_BYTES));
+        // Nobody else's: C may have taken the next frame before the bytes of this one are copied.
+        const unit = this.#unit ?? Buffer.allocUnsafeSlow(FIRST_UNIT_BYTES);
+        this.#unit = null;
         const [bytes, description] = [[0], room('culvert_packet')];
         const result = await offLoop(
             native.culvert_encode, this.#handle, packed, data, data?.length ?? 0,
             unit, unit.length, bytes, description, timeout,
         );
         if (result === Errno.BUFFER) return this.#outgrown();
+        this.#unit = unit;
         this.#check(result);
         if (result !== Result.OK && result !== Result.EARLIER) return { result, packet: null };
         return { result, packet: new Packet(description, ownCopy(unit, bytes[0])) };
@@ -118,6 +121,7 @@ export class Session {
     // The packet stays where it is, and what it is of can be told as culvert_encode would have.
     #outgrown() {
         const packet = this.#receive();
+        if (!packet) throw new CulvertError(Errno.BUFFER); // somebody else has received it
         this.#unit = Buffer.allocUnsafeSlow(2 * packet.data.length);
         const own = packet.frame === this.stats().submitted && !(packet.flags & PacketFlag.INSERTED);
         return { result: own ? Result.OK : Result.EARLIER, packet };
