@@ -81,14 +81,14 @@ start_daemon() {
 figures() { sed -n 's/.*\(# figure: .*\)/\1/p' "$1" >&3; }
 
 unit_tests() {
-    (cd "$package" && timeout 120 node --expose-gc --test test/*.test.js) >said 2>&1
+    (cd "$package" && timeout 600 node --expose-gc --test test/*.test.js) >said 2>&1
     status=$?
     figures said
     [ $status -eq 0 ] || no "$(grep -A25 '^not ok\|^# fail' said)"
 }
 
 storm() {
-    (cd "$package" && timeout 120 node --expose-gc storm/storm.js "${STORM_CHANGES:-300}" "${STORM_SEED:-1}") >said 2>&1
+    (cd "$package" && timeout 3600 node --expose-gc storm/storm.js "${STORM_CHANGES:-300}" "${STORM_SEED:-1}") >said 2>&1
     status=$?
     figures said
     [ $status -eq 0 ] || no "$(cat said)"
