@@ -23,6 +23,16 @@ func setText(to []C.char, from string) {
 	}
 }
 
+// C would take a text to end at its first NUL.
+func terminable(call string, texts ...string) error {
+	for _, text := range texts {
+		if strings.IndexByte(text, 0) >= 0 {
+			return refusal(call, C.CULVERT_E_ARGUMENT, strconv.Quote(text)+" holds a NUL")
+		}
+	}
+	return nil
+}
+
 func text(from []C.char) string {
 	var out strings.Builder
 	for _, c := range from {

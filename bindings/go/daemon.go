@@ -9,6 +9,9 @@ import "unsafe"
 // List is the sessions of the culvertd at endpoint ("unix:PATH"), in the order of their ids: a user's own, or all for
 // the daemon's user and root.
 func List(endpoint string) ([]Listing, error) {
+	if err := terminable("list", endpoint); err != nil {
+		return nil, err
+	}
 	path := C.CString(endpoint)
 	defer C.free(unsafe.Pointer(path))
 	var all []Listing
@@ -33,6 +36,9 @@ func List(endpoint string) ([]Listing, error) {
 // other's Config. It receives, has statistics and is closed; everything else is ErrUnsupported. ErrHandle: there is
 // no such session.
 func Watch(endpoint, name string) (*Session, error) {
+	if err := terminable("watch", endpoint, name); err != nil {
+		return nil, err
+	}
 	path, watched := C.CString(endpoint), C.CString(name)
 	defer C.free(unsafe.Pointer(path))
 	defer C.free(unsafe.Pointer(watched))

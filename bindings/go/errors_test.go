@@ -28,6 +28,7 @@ func TestWhatIsWrongWithAConfigIsSaidInTheLibrarysOwnLine(t *testing.T) {
 		{"bitrate", func(c *culvert.Config) { c.BitrateKbps = 500001 }, culvert.ErrRange, "bitrate"},
 		{"negative burst", func(c *culvert.Config) { c.Burst = -1 }, culvert.ErrRange, "burst"},
 		{"option", func(c *culvert.Config) { c.Options = "weather=fine" }, culvert.ErrOption, "weather"},
+		{"NUL", func(c *culvert.Config) { c.Options = "me=hex\x00:subme=2" }, culvert.ErrArgument, "NUL"},
 		{"name too long", func(c *culvert.Config) { c.Name = strings.Repeat("n", 32) }, culvert.ErrArgument, "name"},
 		{"level", func(c *culvert.Config) { c.Level, c.BitrateKbps = 10, 400000 }, culvert.ErrLevel, "level"},
 		{"slices", func(c *culvert.Config) { c.Codec, c.Slices = culvert.CodecVP9, 2 }, culvert.ErrUnsupported, "slice"},
@@ -95,8 +96,11 @@ func TestEveryOtherErrorIsTheCallsOwn(t *testing.T) {
 	expect(t, err, culvert.ErrRange)
 	_, err = s.SetSpeed(11)
 	expect(t, err, culvert.ErrRange)
-	_, err = s.Encode(frame(0, 64, 64), &p, 2*time.Minute)
+	result, err := s.Encode(frame(0, 64, 64), &p, 2*time.Minute)
 	expect(t, err, culvert.ErrRange)
+	if result != 0 {
+		t.Error(result)
+	}
 	expect(t, culvert.SetLogLevel(17), culvert.ErrRange)
 	_, err = culvert.CodecVersion(77)
 	expect(t, err, culvert.ErrUnsupported)
@@ -104,6 +108,10 @@ func TestEveryOtherErrorIsTheCallsOwn(t *testing.T) {
 	expect(t, err, culvert.ErrGone)
 	_, err = culvert.Watch("unix:/nowhere/at/all", "nobody")
 	expect(t, err, culvert.ErrGone)
+	_, err = culvert.List("unix:/\x00")
+	expect(t, err, culvert.ErrArgument)
+	_, err = culvert.Watch("unix:/", "\x00")
+	expect(t, err, culvert.ErrArgument)
 	must(t, s.Finish())
 	expect(t, s.Submit(frame(0, 64, 64)), culvert.ErrFinished)
 	_, err = s.Pause()

@@ -53,9 +53,12 @@ func (s *Session) Encode(f *Frame, p *Packet, timeout time.Duration) (Result, er
 	var bytes C.size_t
 	result := C.culvert_encode(s.handle, &frame, data, size, unsafe.Pointer(&buffer[0]), C.size_t(len(buffer)), &bytes,
 		&from, milliseconds(timeout))
+	if result < 0 {
+		return 0, s.check("encode", result)
+	}
 	if result == C.CULVERT_OK || result == C.CULVERT_EARLIER {
 		p.fromC(&from)
 		p.Data = buffer[:bytes]
 	}
-	return Result(result), s.check("encode", result)
+	return Result(result), nil
 }

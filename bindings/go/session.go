@@ -33,6 +33,9 @@ func Defaults() Config {
 //
 // A session that is dropped without Close is closed when the garbage collector finds it.
 func Open(config Config) (*Session, error) {
+	if err := terminable("open", config.Name, config.Endpoint, config.Options); err != nil {
+		return nil, err
+	}
 	var to C.struct_culvert_config
 	config.toC(&to)
 	var handle C.culvert_session
