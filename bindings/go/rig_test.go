@@ -52,15 +52,15 @@ func startDaemon() (stop func(), err error) {
 		command.Wait()
 		os.RemoveAll(dir)
 	}
-	for i := 0; i < 300; i++ {
-		if _, err := os.Stat(socket); err == nil {
+	for i := 0; i < 600; i++ {
+		if _, err = culvert.List("unix:" + socket); err == nil {
 			endpoint = "unix:" + socket
 			return stop, nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	stop()
-	return nil, errors.New("no socket after 30 s")
+	return nil, fmt.Errorf("it does not answer: %w", err)
 }
 
 func needDaemon(t *testing.T) {

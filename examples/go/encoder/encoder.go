@@ -37,7 +37,8 @@ func New(codec culvert.Codec, fps float64, kbps int) (*Encoder, error) {
 }
 
 // Encode returns the frame's access unit, valid up to the next call; nil when the frame yields none, because nothing
-// has changed, say. The frame's memory is not needed afterwards. Its size may change whenever it likes.
+// has changed, say. One that came without a frame, a key frame during a pause, is handed out first, and the frame's own
+// by the next call. The frame's memory is not needed afterwards. Its size may change whenever it likes.
 func (e *Encoder) Encode(in Frame) ([]byte, error) {
 	e.mutex.Lock()
 	frame := e.frame
