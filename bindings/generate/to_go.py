@@ -14,6 +14,16 @@ BESIDE = {
     'culvert_frame': ('Pixels', 'What is shown: as offset, stride and format say. It is read during the call alone.'),
     'culvert_packet': ('Data', 'The bytes of the access unit, or of the slice.'),
 }
+# What the header says of C, and what that is in Go.
+IN_GO = (
+    (r'\bits pixels travel beside it as \(data, size\) and need', 'its Pixels need'),
+    (r'\bfrom data to\b', 'from the first of Pixels to'),
+    (r'\bdata is not read and may be NULL\b', 'Pixels are not read, and may be nil'),
+    (r'(; )?NUL-terminated( UTF-8)?', ''),
+    (r'\bINT64_MIN\b', 'math.MinInt64'),
+    (r'\b(BLOCK|REJECT|LATEST)\b', lambda found: 'Policy' + found[0].capitalize()),
+    (r'\b([a-z]+)_[mu]s\b', lambda found: found[1].capitalize()),
+)
 WHOLE = ('fps', 'pts', 'qp', 'pid', 'id', 'ok', 'eos')  # words that Go writes in capitals
 FUNCTIONS = {
     'abi_version': '', 'abandon': 'Lease.Abandon', 'close': 'Session.Close', 'codec_version': 'CodecVersion',
@@ -73,6 +83,8 @@ class Writer:
         """As Go's documentation wants it, with Go's names."""
         text = re.sub(r'\b(?:enum |struct )?(culvert_\w+(?:\.\w+)?|CULVERT_\w+)',
                       lambda found: self.names.get(found.group(1), found.group(0)), text)
+        for in_c, in_go in IN_GO:
+            text = re.sub(in_c, in_go, text)
         width = 116 - 4 * len(indent)
         paragraphs = [textwrap.wrap(re.sub('  +', ' ', part), width)
                       for part in re.split(r'(?<! )  (?! )', text)]
@@ -161,6 +173,8 @@ class Writer:
     def about_field(self, comment, kind):
         """Without the type, which Go shows itself; the unit, which it hides, where numbers follow."""
         comment = re.sub(r'^enum culvert_\w+(, (?!enum)|(, enum culvert_\w+)?$)', '', comment)
+        if kind == 'bool':
+            return ''
         if kind == 'time.Duration':
             comment = comment.removeprefix('microseconds ')
         has_numbers = kind == 'time.Duration' and re.search(r'\d to \d+', comment)

@@ -347,7 +347,7 @@ const (
 	// encode this frame, or the one that takes its place, as a key frame, however short ago the last one was
 	FrameKey FrameFlag = 1
 
-	// the picture of the frame submitted before; data is not read and may be NULL
+	// the picture of the frame submitted before; Pixels are not read, and may be nil
 	FrameSame FrameFlag = 2
 )
 

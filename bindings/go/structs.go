@@ -60,20 +60,20 @@ type Config struct {
 
 	Policy Policy
 
-	// frames that BLOCK and REJECT hold, the one being encoded included; a power of two from 2 to 64; 0: 4. LATEST has
-	// 3 and takes 0 alone
+	// frames that PolicyBlock and PolicyReject hold, the one being encoded included; a power of two from 2 to 64; 0:
+	// 4. PolicyLatest has 3 and takes 0 alone
 	Slots uint32
 
 	Flags ConfigFlag
 
-	// for logs and statistics; NUL-terminated UTF-8; "": "session"
+	// for logs and statistics; "": "session"
 	Name string
 
 	// "": encode in this process. "unix:PATH": in a process of its own, which the culvertd that listens at PATH
 	// starts, and starts anew when it dies; see "Through culvertd"
 	Endpoint string
 
-	// "name=value:name=value", see above; NUL-terminated
+	// "name=value:name=value", see above
 	Options string
 
 	Resize Resize
@@ -168,7 +168,7 @@ func (to *Config) fromC(from *C.struct_culvert_config) {
 	to.Refresh = time.Duration(from.refresh_ms) * time.Millisecond
 }
 
-// Frame: its pixels travel beside it as (data, size) and need only reach the end of the last row.
+// Frame: its Pixels need only reach the end of the last row.
 //
 // Order of operations: rotate, flip, scale. width and height are those before all three. Odd sizes are padded to even
 // ones by repeating the edge; the packet says which part is visible.
@@ -181,7 +181,7 @@ type Frame struct {
 	// pixels, 2 to 16384
 	Width, Height uint32
 
-	// bytes from data to each plane; 0 for the second and third: right behind the one before
+	// bytes from the first of Pixels to each plane; 0 for the second and third: right behind the one before
 	Offset [3]uint32
 
 	// bytes from row to row of each plane, not less than a row; 0: tight, chroma planes at the tight width
@@ -283,7 +283,7 @@ type Packet struct {
 	Convert time.Duration
 
 	// inside the codec, the opening of an epoch included; all three also on an inserted packet, whose wait counts from
-	// when it fell due, with convert_us 0. Slices have encode_us on the last one alone, 0 before it
+	// when it fell due, with Convert 0. Slices have Encode on the last one alone, 0 before it
 	Encode time.Duration
 
 	// of VP8 and VP9: frames of layer 0 so far, this one included, the low 8 bits, as TL0PICIDX has it; else 0
@@ -293,7 +293,7 @@ type Packet struct {
 	// unseen: VP8 and VP9 with neither references nor layers
 	References uint32
 
-	// the pts of their packets; unused ones INT64_MIN
+	// the pts of their packets; unused ones math.MinInt64
 	Reference [3]int64
 }
 
@@ -400,10 +400,9 @@ type Stats struct {
 	// wanted at present
 	BitrateKbps, FPSNum, FPSDen uint32
 
-	// 0 or 1
 	Paused bool
 
-	// as in Packet's wait_us, convert_us, encode_us
+	// as in Packet's Wait, Convert, Encode
 	Wait, Convert, Encode Latency
 
 	// from the call of submit to the (last) packet's arrival in the queue of packets
@@ -419,7 +418,7 @@ type Stats struct {
 	// times that a still picture was encoded again because it was coarse
 	Refined uint64
 
-	// ... because refresh_ms had passed
+	// ... because Refresh had passed
 	Refreshed uint64
 
 	// calls of Session.RequestKeyframe
