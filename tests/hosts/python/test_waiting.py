@@ -42,13 +42,26 @@ class Iteration(unittest.TestCase):
 
     def test_a_second_receiver_is_told_that_it_is(self):
         frame = Frame(Format.RGB565, 16, 16)
+
+        def receive_all(session):
+            while True:
+                try:
+                    return list(session)
+                except culvert.BusyError:  # is_busy was inside just then
+                    continue
+
+        def is_busy(session):
+            try:
+                session.receive(0)
+            except (AgainError, culvert.BusyError) as error:
+                return isinstance(error, culvert.BusyError)
+
         with culvert.open(rig.settings()) as session:
-            first = threading.Thread(target=lambda: list(session))
+            first = threading.Thread(target=receive_all, args=(session,))
             first.start()
-            time.sleep(0.3)
-            for call in (lambda: session.receive(0), lambda: session.encode(frame, bytes(512))):
-                with self.assertRaises(culvert.BusyError):
-                    call()
+            self.assertTrue(rig.eventually(lambda: is_busy(session)))
+            with self.assertRaises(culvert.BusyError):
+                session.encode(frame, bytes(512))
             session.finish()
             first.join(rig.PATIENCE)
             self.assertFalse(first.is_alive())
