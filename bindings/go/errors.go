@@ -43,6 +43,14 @@ func refusal(call string, result C.int, line string) error {
 	return &CallError{call, Error(result), line}
 }
 
+// What a call that lends returned: too many loans leave the session's last line to another error.
+func (s *Session) checkLoan(call string, result C.int) error {
+	if result == C.CULVERT_E_LIMIT {
+		return refusal(call, result, "")
+	}
+	return s.check(call, result)
+}
+
 // What a call of a session returned. Some kinds say all there is to say, and leave the session's last line to another.
 func (s *Session) check(call string, result C.int) error {
 	if result >= 0 {

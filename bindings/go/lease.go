@@ -29,7 +29,7 @@ func (s *Session) Lease(format Format, width, height uint32) (*Lease, error) {
 	var size C.size_t
 	result := C.culvert_lease(s.handle, C.uint32_t(format), C.uint32_t(width), C.uint32_t(height), &l.loan, &data,
 		&size)
-	if err := s.check("lease", result); err != nil {
+	if err := s.checkLoan("lease", result); err != nil {
 		return nil, err
 	}
 	l.bytes = unsafe.Slice((*byte)(data), size)

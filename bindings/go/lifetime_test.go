@@ -177,8 +177,13 @@ func TestLeasesAreFourAndOutliveTheirSession(t *testing.T) {
 		must(t, err)
 		leases = append(leases, l)
 	}
-	_, err := s.Lease(culvert.FormatRGB565, 320, 240)
+	_, err := s.SetBitrate(0)
+	expect(t, err, culvert.ErrRange)
+	_, err = s.Lease(culvert.FormatRGB565, 320, 240)
 	expect(t, err, culvert.ErrLimit)
+	if strings.Contains(err.Error(), s.ErrorText()) {
+		t.Errorf("%q is of another error", err)
+	}
 	_, err = s.Lease(99, 320, 240)
 	expect(t, err, culvert.ErrArgument)
 	must(t, leases[0].Abandon())

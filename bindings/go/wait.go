@@ -64,7 +64,7 @@ func (s *Session) await(ctx context.Context, call string, take func() C.int) err
 	if result == C.CULVERT_EOS {
 		return io.EOF
 	}
-	return s.check(call, result)
+	return s.checkLoan(call, result)
 }
 
 func (s *Session) sleep(ctx context.Context, take func() C.int) (result C.int, err error) {

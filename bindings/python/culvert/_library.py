@@ -4,7 +4,17 @@ import os
 
 from ._abi import PROTOTYPES
 from .constants import ABI_VERSION
-from .errors import BY_CODE, AgainError, BufferError, BusyError, CulvertError, FinishedError, HandleError, TimeoutError
+from .errors import (
+    BY_CODE,
+    AgainError,
+    BufferError,
+    BusyError,
+    CulvertError,
+    FinishedError,
+    HandleError,
+    LimitError,
+    TimeoutError,
+)
 
 TEXT_SIZE = 256
 
@@ -43,6 +53,11 @@ def check(result: int, session: int = 0) -> int:
     if result < 0:
         raise exception(result, _error_line(session) if session and result not in _UNEXPLAINED else '')
     return result
+
+
+def check_loan(result: int, session: int) -> int:
+    """The same of a call that lends: too many loans leave the session's last line to another error."""
+    return check(result, 0 if result == LimitError.code else session)
 
 
 def check_text(result: int, text: 'ctypes.Array[ctypes.c_char]') -> int:

@@ -6,7 +6,7 @@ from pickle import PickleBuffer
 from types import TracebackType
 from typing import TYPE_CHECKING, Callable, Optional, Type
 
-from ._library import check, exception, library
+from ._library import check, check_loan, exception, library
 from .errors import BusyError, HandleError
 from .records import Frame, Packet
 
@@ -76,7 +76,7 @@ class Lease:
         loan, address, size = c_uint32(), c_void_p(), c_size_t()
         raw = frame.raw()
         handle = session._handle
-        check(
+        check_loan(
             library.culvert_lease(handle, raw.format, raw.width, raw.height, byref(loan), byref(address), byref(size)),
             handle,
         )

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator, Optional, Tuple, Type, TypeVar
 
 from . import _abi
 from ._buffers import Buffer, contiguous, exported
-from ._library import TEXT_SIZE, check, library
+from ._library import TEXT_SIZE, check, check_loan, library
 from .constants import WAIT_FOREVER, Result
 from .errors import AgainError, BufferError
 from .lending import Peek
@@ -126,7 +126,7 @@ class Stream:
             lambda wait: library.culvert_peek(self._handle, byref(loan), byref(address), byref(size), byref(raw), wait),
             timeout,
         )
-        if self._check(result) == Result.EOS:
+        if check_loan(result, self._handle) == Result.EOS:
             return None
         return raw, loan.value, address.value, size.value
 

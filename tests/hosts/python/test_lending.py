@@ -86,7 +86,9 @@ class Leases(unittest.TestCase):
 
     def test_there_are_four_at_a_time(self):
         leases = [self.session.lease(frame()) for _ in range(4)]
-        with self.assertRaises(LimitError):
+        with self.assertRaises(culvert.RangeError):
+            self.session.set_bitrate(0)
+        with self.assertRaisesRegex(LimitError, '^too many at once'):
             self.session.lease(frame())
         leases[2].abandon()
         leases[2].abandon()
