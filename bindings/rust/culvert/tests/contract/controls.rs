@@ -16,7 +16,15 @@ fn control_calls_are_numbered_and_packets_obey_them() {
     for (at, call) in calls.iter().enumerate() {
         assert_eq!(call().unwrap().control, at as u32 + 1);
     }
-    assert_eq!(pass(&session, 1).control, 5);
+    submit(&session, 1);
+    // On a busy machine a key frame that was asked for has come without a frame.
+    let packet = loop {
+        let packet = receive(&session).0;
+        if packet.frame == 2 {
+            break packet;
+        }
+    };
+    assert_eq!(packet.control, 5);
     let stats = session.stats().unwrap();
     assert_eq!(
         (stats.control, stats.bitrate_kbps, stats.key_requests),
