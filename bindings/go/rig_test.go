@@ -69,10 +69,10 @@ func needDaemon(t *testing.T) {
 	}
 }
 
-// config is a quick session that queues every frame.
+// config is a quick session that queues every frame, and sends nothing else, however long there is none.
 func config(codec culvert.Codec) culvert.Config {
 	return culvert.Config{Codec: codec, FPSNum: 60, FPSDen: 1, Speed: 10, Policy: culvert.PolicyBlock,
-		MaxWidth: 640, MaxHeight: 480, Endpoint: endpoint}
+		MaxWidth: 640, MaxHeight: 480, Endpoint: endpoint, Refresh: culvert.Never, Flags: culvert.ConfigCoarseStills}
 }
 
 func pixelsConfig() culvert.Config {

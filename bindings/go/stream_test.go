@@ -257,7 +257,7 @@ func TestStatisticsAccountForEveryFrame(t *testing.T) {
 
 func TestRepeatsComeAsPacketsOfNoBytesWhenTheyAreWanted(t *testing.T) {
 	repeats := config(culvert.CodecH264)
-	repeats.Flags = culvert.ConfigRepeats
+	repeats.Flags |= culvert.ConfigRepeats
 	s := open(t, repeats)
 	must(t, s.Submit(frame(0, 64, 64)))
 	again := *frame(0, 64, 64)

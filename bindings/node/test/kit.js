@@ -1,13 +1,16 @@
 // What the tests share: sessions in process or, with CULVERT_ENDPOINT, through a daemon, and frames to submit.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Codec, Format, Policy, Session } from 'culvert';
+import { Codec, ConfigFlag, Format, NEVER, Policy, Session } from 'culvert';
 
 export const endpoint = process.env.CULVERT_ENDPOINT ?? '';
 
+// No packet comes without a frame, however long the machine takes between two of them.
+const plain = { refreshMs: NEVER, flags: ConfigFlag.COARSE_STILLS };
+
 /** A session that encodes every frame, quickly. */
 export function open(settings = {}) {
-    return Session.open({ fpsNum: 60, fpsDen: 1, speed: 10, policy: Policy.BLOCK, endpoint, ...settings });
+    return Session.open({ fpsNum: 60, fpsDen: 1, speed: 10, policy: Policy.BLOCK, endpoint, ...plain, ...settings });
 }
 
 /** A session without compression, whose packets hold the picture behind a header. */

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Codec, ConfigFlag, NEVER, PacketFlag } from 'culvert';
+import { Codec, ConfigFlag, PacketFlag } from 'culvert';
 import { poll } from '../lib/native.js';
 import { code, delayDuring, encodeAll, endpoint, moving, open, openPixels, solid } from './kit.js';
 
@@ -38,7 +38,7 @@ test('packets are waited for, and come in order to whoever waits longest', async
 });
 
 test('a receive that nothing comes for is AGAIN, not before its time', async () => {
-    const session = await open({ refreshMs: NEVER });
+    const session = await open();
     const start = performance.now();
     await assert.rejects(session.receive({ timeout: 120 }), code('AGAIN'));
     assert.ok(performance.now() - start >= 119);
@@ -49,7 +49,7 @@ test('a receive that nothing comes for is AGAIN, not before its time', async () 
 });
 
 test('a receive is aborted by a signal, with its reason', async () => {
-    const session = await open({ refreshMs: NEVER });
+    const session = await open();
     const controller = new AbortController();
     const aborted = session.receive({ signal: controller.signal });
     const other = session.receive();
@@ -78,7 +78,7 @@ test('a loop over a session may be left and taken up again', async () => {
 });
 
 test('a repeated frame is a packet of no bytes, if that is wanted', async () => {
-    const session = await openPixels({ flags: ConfigFlag.REPEATS, refreshMs: NEVER });
+    const session = await openPixels({ flags: ConfigFlag.REPEATS });
     const packets = await encodeAll(session, [solid(64, 64, 1), solid(64, 64, 1)]);
     assert.equal(packets[1].data.length, 0);
     assert.ok(packets[1].flags & PacketFlag.REPEATED);
@@ -147,7 +147,7 @@ function readable(fd) {
 }
 
 test('the descriptor is readable when a packet is there, and after the close', async () => {
-    const session = await open({ refreshMs: NEVER });
+    const session = await open();
     const fd = session.fd();
     const rung = readable(fd);
     await session.submit(solid(64, 64, 1));
@@ -198,7 +198,7 @@ test('an encode that ends before the one before it was looked at leaves it its b
 });
 
 test('nothing that waits in a session holds up the event loop, or the pool of threads', async () => {
-    const sessions = await Promise.all(Array.from({ length: 12 }, () => open({ codec: Codec.NULL, refreshMs: NEVER })));
+    const sessions = await Promise.all(Array.from({ length: 12 }, () => open({ codec: Codec.NULL })));
     const { result, median, count } = await delayDuring(async () => {
         const receives = Promise.allSettled(sessions.map((session) => session.receive({ timeout: 1000 })));
         let reads = 0;
