@@ -1,8 +1,8 @@
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * What objects hold of the library's. It is given back when its owner is collected, and when a worker thread ends, which
- * collects nothing and leaves its process running.
+ * What objects hold of the library's. It is given back when its owner is collected, and when a worker thread ends,
+ * which collects nothing and leaves its process running.
  */
 export class Holdings {
     #held = new Set();

@@ -32,12 +32,17 @@ export function milliseconds(timeout) {
     return Math.min(integer('timeout', timeout), LONGEST_TIMER);
 }
 
-// All of the field when it is too long: culvert then says that its end is missing.
-function text(what, value, bytes) {
+/** A string as C reads it, which ends at its first NUL. */
+export function string(what, value) {
     if (typeof value !== 'string') throw wrongType(what, 'string');
     if (value.includes('\0')) throw outOfRange(what, JSON.stringify(value));
+    return value;
+}
+
+// All of the field when it is too long: culvert then says that its end is missing.
+function text(what, value, bytes) {
     const field = Buffer.alloc(bytes);
-    field.write(value);
+    field.write(string(what, value));
     return field;
 }
 

@@ -1,6 +1,6 @@
 import { CulvertError, Errno, check, line, textOf } from './error.js';
 import { Result } from './header.js';
-import { integer, room, shown } from './layout.js';
+import { integer, room, shown, string } from './layout.js';
 import { native, offLoop } from './native.js';
 
 /** That of the library that was found, '0.3.0' say. */
@@ -41,7 +41,7 @@ export function readLogLine() {
 
 /** The sessions of the daemon at endpoint, in the order in which they were opened. */
 export async function* list(endpoint) {
-    if (typeof endpoint !== 'string') throw new TypeError('endpoint is no string');
+    string('endpoint', endpoint);
     for (let after = 0; ; ) {
         const [listing, text] = [room('culvert_listing'), line()];
         const result = await offLoop(native.culvert_list, endpoint, after, listing, text, text.length);

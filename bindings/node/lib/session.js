@@ -3,7 +3,7 @@ import { CulvertError, Errno, check, checkIn, errorText, line, textOf } from './
 import { pixelsOf } from './frame.js';
 import { PacketFlag, Result } from './header.js';
 import { Holdings } from './holdings.js';
-import { integer, milliseconds, room, shown, structOf } from './layout.js';
+import { integer, milliseconds, room, shown, string, structOf } from './layout.js';
 import { Lease } from './lease.js';
 import { native, offLoop } from './native.js';
 import { Packet, PeekedPacket, ownCopy } from './packet.js';
@@ -39,6 +39,8 @@ export class Session {
 
     /** A session that receives copies of the packets of another, of the daemon at endpoint. */
     static async watch(endpoint, name) {
+        string('endpoint', endpoint);
+        string('name', name);
         return Session.#own((session, text) =>
             offLoop(native.culvert_watch, endpoint, name, session, text, text.length),
         );

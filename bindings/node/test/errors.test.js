@@ -137,3 +137,12 @@ test('a daemon that is not there is GONE for list and watch too', { skip: endpoi
     await assert.rejects(list('unix:/nonexistent/culvert').next(), { ...code('GONE'), message: /nonexistent/ });
     await assert.rejects(Session.watch('unix:/nonexistent/culvert', 'game'), code('GONE'));
 });
+
+test('an endpoint or a name that C would cut never reaches the library', async () => {
+    const [cut, none] = [{ code: 'ERR_OUT_OF_RANGE' }, { code: 'ERR_INVALID_ARG_TYPE' }];
+    await assert.rejects(list('unix:/nonexistent\0').next(), cut);
+    await assert.rejects(list().next(), none);
+    await assert.rejects(Session.watch('unix:/nonexistent\0', 'game'), cut);
+    await assert.rejects(Session.watch('unix:/nonexistent', 'game\0'), cut);
+    await assert.rejects(Session.watch('unix:/nonexistent'), none);
+});
