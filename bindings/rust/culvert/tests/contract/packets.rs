@@ -120,7 +120,10 @@ fn the_descriptor_is_readable_when_something_waits() {
     let session = open(Codec::Null);
     let fd = session.fd().unwrap();
     assert_eq!(all_of(&session), []);
-    assert!(!readable(&fd, Duration::from_millis(30)));
+    // Through a culvertd, what the encoder's process says of itself may make it readable for nothing.
+    if config(Codec::Null).endpoint.is_empty() {
+        assert!(!readable(&fd, Duration::from_millis(30)));
+    }
     submit(&session, 0);
     assert!(readable(&fd, PATIENCE));
     assert_eq!(receive(&session).0.frame, 1);
