@@ -61,6 +61,32 @@ def documented(comment, indent=''):
     return f'{indent}/**\n' + ''.join(f'{indent} * {line}\n' for line in lines) + f'{indent} */\n'
 
 
+# Those that are called otherwise than in the header, camel case aside.
+FUNCTIONS = {'culvert_log_level': 'setLogLevel', 'culvert_log_read': 'readLogLine'}
+# What the header says of C, and what that is in JavaScript.
+IN_JAVASCRIPT = {
+    '; NUL-terminated UTF-8': '', '; NUL-terminated': '', '; unused ones INT64_MIN': '',
+    'Its pixels travel beside it as (data, size) and need': 'Its pixels, the data of a Frame, need',
+    'is not read and may be NULL': 'is not read and may be left out',
+}
+
+
+def speaker(model):
+    """Puts a comment of the header's in the package's names; errors have the header's."""
+    names = {one.name: FUNCTIONS.get(one.name, camel(one.name.removeprefix('culvert_'))) for one in model.functions}
+    names.update({one.name: pascal(one.name) for one in model.structs + model.enums})
+    names.update({each.name: f'{pascal(enum.name)}.{enum.short(each)}' for enum in model.enums for each in enum.members})
+    names.update({one.name: one.name.removeprefix('CULVERT_') for one in model.numbers})
+
+    def say(comment):
+        for in_c, here in IN_JAVASCRIPT.items():
+            comment = comment.replace(in_c, here)
+        comment = re.sub(r'(?:enum |struct )?\b(culvert_\w+|CULVERT_\w+)', lambda found: names.get(found[1], found[0]),
+                         comment)
+        return re.sub(r'\b[a-z]+(?:_[a-z]+)+\b', lambda found: camel(found[0]), comment)
+    return say
+
+
 # ---- JavaScript ------------------------------------------------------------------------------------------------------
 
 def enum_values(enum):
@@ -115,13 +141,13 @@ def javascript(model):
 
 # ---- TypeScript ------------------------------------------------------------------------------------------------------
 
-def enum_types(enum):
+def enum_types(enum, say):
     name = pascal(enum.name)
-    rows = ''.join(f'{documented(one.comment, "    ")}    readonly {key(enum.short(one))}: {one.value};\n'
+    rows = ''.join(f'{documented(say(one.comment), "    ")}    readonly {key(enum.short(one))}: {one.value};\n'
                    for one in enum.members)
     alias = 'number' if enum.is_flags else f'(typeof {name})[keyof typeof {name}]'
     combined = 'Any of its bits, combined by |.' if enum.is_flags else ''
-    return (f'\n{documented(enum.comment)}export declare const {name}: {{\n{rows}}};\n'
+    return (f'\n{documented(say(enum.comment))}export declare const {name}: {{\n{rows}}};\n'
             f'{documented(combined)}export type {name} = {alias};\n')
 
 
@@ -138,7 +164,7 @@ def field_type(one, enums, given):
     return f'readonly {number}[]' if ' ' not in number else f'readonly ({number})[]'
 
 
-def interface(struct, enums):
+def interface(struct, enums, say):
     required = REQUIRED.get(struct.name)
     rows = ''
     for one in struct.fields:
@@ -146,23 +172,24 @@ def interface(struct, enums):
             continue
         optional = '?' if required is not None and one.name not in required else ''
         constant = '' if required is not None else 'readonly '
-        rows += documented(one.comment, '    ')
-        rows += f'    {constant}{camel(one.name)}{optional}: {field_type(one, enums, required is not None)};\n'
+        kind, comment = field_type(one, enums, required is not None), say(one.comment)
+        rows += documented(comment, '    ') if comment != kind else ''
+        rows += f'    {constant}{camel(one.name)}{optional}: {kind};\n'
     name = pascal(struct.name) + ('Description' if struct.name in ('culvert_frame', 'culvert_packet') else '')
-    return f'\n{documented(struct.comment)}export interface {name} {{\n{rows}}}\n'
+    return f'\n{documented(say(struct.comment))}export interface {name} {{\n{rows}}}\n'
 
 
 def typescript(model):
-    enums = {pascal(one.name) for one in model.enums}
+    enums, say = {pascal(one.name) for one in model.enums}, speaker(model)
     out = [NOTE, '\n']
     for one in model.numbers:
-        out += [documented(one.comment), f'export declare const {one.name.removeprefix("CULVERT_")}: ',
+        out += [documented(say(one.comment)), f'export declare const {one.name.removeprefix("CULVERT_")}: ',
                 f'{literal(one.value)};\n']
-    out += [*map(enum_types, model.enums)]
+    out += [enum_types(one, say) for one in model.enums]
     out += ['\n/** The `code` of a CulvertError. */\nexport type ErrorCode =\n']
     out += [f"    | '{one.name}' // {one.text}\n" for one in model.errors]
     out[-1] = out[-1].replace("' //", "'; //")
-    out += [interface(one, enums) for one in model.structs]
+    out += [interface(one, enums, say) for one in model.structs]
     return ''.join(out)
 
 
