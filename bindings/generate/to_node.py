@@ -75,7 +75,8 @@ def speaker(model):
     """Puts a comment of the header's in the package's names; errors have the header's."""
     names = {one.name: FUNCTIONS.get(one.name, camel(one.name.removeprefix('culvert_'))) for one in model.functions}
     names.update({one.name: pascal(one.name) for one in model.structs + model.enums})
-    names.update({each.name: f'{pascal(enum.name)}.{enum.short(each)}' for enum in model.enums for each in enum.members})
+    for enum in model.enums:
+        names.update({each.name: f'{pascal(enum.name)}.{enum.short(each)}' for each in enum.members})
     names.update({one.name: one.name.removeprefix('CULVERT_') for one in model.numbers})
 
     def say(comment):
