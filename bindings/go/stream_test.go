@@ -270,6 +270,28 @@ func TestRepeatsComeAsPacketsOfNoBytesWhenTheyAreWanted(t *testing.T) {
 	}
 }
 
+func TestAPacketWakesWhoeverWaits(t *testing.T) {
+	s := open(t, config(culvert.CodecNull))
+	quickest := time.Hour
+	for i := 0; i < 10; i++ {
+		received := make(chan error)
+		go func() {
+			_, err := s.Receive(soon(t))
+			received <- err
+		}()
+		time.Sleep(20 * time.Millisecond)
+		began := time.Now()
+		must(t, s.Submit(frame(i, 64, 64)))
+		must(t, <-received)
+		if took := time.Since(began); took < quickest {
+			quickest = took
+		}
+	}
+	if quickest > 500*time.Millisecond { // who waits looks by itself only once a second
+		t.Errorf("it took %v", quickest)
+	}
+}
+
 func TestReceiveEndsWithItsContext(t *testing.T) {
 	s := open(t, config(culvert.CodecNull))
 	quickest := time.Hour // the machine may be busy, but not each time
