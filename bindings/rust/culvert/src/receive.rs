@@ -104,6 +104,9 @@ impl Session {
 ///
 /// Several may be held at once and given back in any order, but room is freed in order: one that is kept stops the
 /// stream 256 packets later.
+///
+/// Of a session through culvertd, these are bytes that the encoder's process has written, and could write again if it
+/// were taken over. Whoever guards against that calls [`Session::receive`], which copies first.
 #[derive(Debug)]
 pub struct Peek<'s> {
     unit: Loan,
