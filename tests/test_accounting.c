@@ -297,7 +297,9 @@ static void check_sums(const struct load *load, const struct culvert_stats *stat
     ck_assert_uint_eq(stats->scaled, load->scaled);
     ck_assert_uint_eq(load->repeated, load->repeats ? stats->repeated : 0);
     ck_assert_uint_eq(stats->lost + stats->queued_packets, 0);
-    ck_assert_uint_eq(stats->failed > 0, load->failures > 0);
+    /* What was encoded without a new frame can fail as well, and is no frame that failed. */
+    ck_assert(load->failures > 0 || stats->failed == 0);
+    ck_assert(stats->failed > 0 || load->failures == 0 || load->inserts);
 }
 
 /* The codec's own count of what it refused; insertions that it refused are nobody's frames. */
