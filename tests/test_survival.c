@@ -465,14 +465,16 @@ Suite *test_suite(void)
     tcase_add_test(processes, what_a_process_had_said_before_it_died_is_received);
     tcase_add_test(processes, a_full_queue_makes_room_when_its_process_is_replaced);
     tcase_add_test(processes, spares_that_die_are_replaced_and_nobody_notices);
-    tcase_add_test(processes, a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_kind);
+    TCase *own = add_case(suite, "processes and their files");
+    tcase_set_tags(own, "own_processes");
+    tcase_add_test(own, a_culvertd_whose_file_was_replaced_goes_on_with_processes_of_its_own_kind);
     TCase *footprint = add_case(suite, "memory of processes");
     tcase_set_tags(footprint, "footprint");
 #if !WITH_ASAN && !WITH_TSAN
     tcase_add_test(footprint, a_spare_has_memory_ready_and_its_session_keeps_what_it_needs);
 #endif
 #if HAVE_VPX
-    tcase_add_test(processes, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
+    tcase_add_test(own, a_frame_that_kills_its_process_is_lost_and_not_sent_again);
     tcase_add_test(processes, the_next_process_opens_its_encoder_while_no_frame_has_come);
     tcase_add_test(processes, a_process_that_is_never_idle_is_not_taken_for_one_that_hangs);
     tcase_add_test(processes, a_frame_behind_the_one_that_kills_is_encoded);

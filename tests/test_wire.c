@@ -168,19 +168,18 @@ Suite *test_suite(void)
     Suite *suite = suite_create("wire");
     TCase *tcase = add_case(suite, "receive");
     tcase_add_checked_fixture(tcase, connect_both, close_both);
-    tcase_add_test(tcase, a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_all);
     /* memcheck keeps the highest descriptors for itself, and the limit with them. */
     if (!under_valgrind())
         tcase_add_test(tcase, where_no_descriptor_is_left_that_is_what_is_said);
     tcase_add_test(tcase, descriptors_that_nobody_asked_for_are_not_received);
     tcase_add_test(tcase, what_was_said_before_a_reset_is_still_heard);
     tcase_add_test(tcase, a_message_that_nobody_asked_for_is_none_though_it_is_whole);
-    tcase_add_test(tcase, descriptors_of_a_message_that_was_cut_are_closed);
     tcase_add_test(tcase, descriptors_that_come_are_closed_when_another_program_is_executed);
     add_rows(tcase, a_header_is_right_or_its_message_is_none, shapes);
     tcase = add_case(suite, "receive with descriptors");
     tcase_set_tags(tcase, "excess_descriptors");
     tcase_add_checked_fixture(tcase, connect_both, close_both);
     tcase_add_test(tcase, a_message_comes_with_as_many_descriptors_as_its_kind_has_or_not_at_all);
+    tcase_add_test(tcase, descriptors_of_a_message_that_was_cut_are_closed);
     return suite;
 }
