@@ -2,8 +2,8 @@
 # Builds culvert in every way that is supported, and passes its tests, in stages. Each says in a line how long it took
 # and what came out; the last line counts what ran.
 #
-#   tools/test.sh [STAGE...]     what a day's work needs, or the stages named
-#   tools/test.sh --all          all stages: what every change must pass
+#   tools/test.sh [STAGE...]     what every change must pass, or the stages named
+#   tools/test.sh --all          all stages
 #
 #   gcc           gcc, no warning allowed; all tests
 #   clang         clang, no warning allowed; all tests are built

@@ -31,7 +31,7 @@ copy_package() {
 # koffi comes with its library for each machine: nothing needs to be built.
 install_needs() {
     cmp -s "$package/package-lock.json" "$package/node_modules/.for" && return
-    (cd "$package" && npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.for)
+    (cd "$package" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund && cp package-lock.json node_modules/.for)
 }
 
 has_codec() {
@@ -140,7 +140,7 @@ the_types_take_what_is_right_and_refuse_what_is_not() {
 
 the_package_installs_elsewhere() {
     mkdir -p app && cd app && echo '{}' >package.json
-    npm install --prefer-offline --ignore-scripts --no-audit --no-fund --install-links "$root/bindings/node" || return 1
+    timeout 300 npm install --prefer-offline --ignore-scripts --no-audit --no-fund --install-links "$root/bindings/node" || return 1
     [ ! -e node_modules/culvert/test ] || no "its tests are installed with it" || return 1
     version=$(node --input-type=module -e "import { version } from 'culvert'; console.log(version);")
     cd .. && [ "$version" = "$("$root/tools/version.sh")" ] || no "it finds libculvert $version"
