@@ -140,7 +140,8 @@ the_types_take_what_is_right_and_refuse_what_is_not() {
 
 the_package_installs_elsewhere() {
     mkdir -p app && cd app && echo '{}' >package.json
-    timeout 300 npm install --prefer-offline --ignore-scripts --no-audit --no-fund --install-links "$root/bindings/node" || return 1
+    timeout 300 npm install --prefer-offline --ignore-scripts --no-audit --no-fund --install-links \
+        "$root/bindings/node" || return 1
     [ ! -e node_modules/culvert/test ] || no "its tests are installed with it" || return 1
     version=$(node --input-type=module -e "import { version } from 'culvert'; console.log(version);")
     cd .. && [ "$version" = "$("$root/tools/version.sh")" ] || no "it finds libculvert $version"
